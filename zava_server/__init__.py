@@ -1,0 +1,1 @@
+"""The Zava MCP server: sales, catalogue and store metrics over PostgreSQL and pgvector."""

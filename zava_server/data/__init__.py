@@ -1,0 +1,1 @@
+"""Layer 3: everything that speaks to PostgreSQL."""

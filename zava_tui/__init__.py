@@ -1,0 +1,1 @@
+"""The Zava terminal app for store managers."""
