@@ -1,0 +1,77 @@
+-- Who is asking. zava_app sends "key_id.user_id.expiry.mac" as the transaction-local setting
+-- zava.identity; only what these functions verify counts. Nobody but the owner reads the tables.
+CREATE SCHEMA identity;
+COMMENT ON SCHEMA identity IS 'Users, their stores and the keys that sign identities. Closed to zava_app.';
+
+CREATE TABLE identity.users (
+    user_id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+    handle text NOT NULL UNIQUE CHECK (handle ~ '^[a-z0-9][a-z0-9._-]{0,62}$'),
+    display_name text NOT NULL,
+    role text NOT NULL
+        CHECK (role IN ('store_manager', 'regional_manager', 'head_office', 'viewer')),
+    permissions text[] NOT NULL DEFAULT '{}',
+    version integer NOT NULL DEFAULT 1,
+    created_at timestamptz NOT NULL DEFAULT now()
+);
+COMMENT ON TABLE identity.users IS 'People and agents who may ask.';
+COMMENT ON COLUMN identity.users.user_id IS 'The user.';
+COMMENT ON COLUMN identity.users.handle IS 'The name one logs in by.';
+COMMENT ON COLUMN identity.users.display_name IS 'The name people read.';
+COMMENT ON COLUMN identity.users.role IS 'Decides which policies apply.';
+COMMENT ON COLUMN identity.users.permissions IS 'Extra rights, such as ops.';
+COMMENT ON COLUMN identity.users.version IS 'Rises with every change of role, stores or permissions; part of cache keys.';
+COMMENT ON COLUMN identity.users.created_at IS 'When the user was added.';
+
+-- The two padded key blocks of HMAC (RFC 2104) are kept instead of the key, so that the built-in
+-- sha256() is all that checking needs. They are as secret as the key: mind dumps and replicas.
+CREATE TABLE identity.signing_keys (
+    key_id text PRIMARY KEY CHECK (key_id ~ '^[a-z0-9]{1,16}$'),
+    inner_block bytea NOT NULL CHECK (octet_length(inner_block) = 64),
+    outer_block bytea NOT NULL CHECK (octet_length(outer_block) = 64),
+    created_at timestamptz NOT NULL DEFAULT now()
+);
+COMMENT ON TABLE identity.signing_keys IS 'Keys that identities may be signed with; two while one replaces the other.';
+COMMENT ON COLUMN identity.signing_keys.key_id IS 'Names the key in an identity.';
+COMMENT ON COLUMN identity.signing_keys.inner_block IS 'Key XOR 0x36, 64 bytes. Secret.';
+COMMENT ON COLUMN identity.signing_keys.outer_block IS 'Key XOR 0x5c, 64 bytes. Secret.';
+COMMENT ON COLUMN identity.signing_keys.created_at IS 'When the key became valid.';
+
+-- The user whom zava.identity names, if its signature and expiry hold; else NULL, never an error.
+CREATE FUNCTION identity.verified_user_id() RETURNS uuid
+LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    claim text := current_setting('zava.identity', true);
+    part text[];
+    key identity.signing_keys;
+    expected bytea;
+BEGIN
+    IF claim IS NULL
+        OR claim !~ '^[a-z0-9]{1,16}\.[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.[0-9]{1,12}\.[0-9a-f]{64}$'
+    THEN
+        RETURN NULL;
+    END IF;
+    part := string_to_array(claim, '.');
+    SELECT k.* INTO key FROM identity.signing_keys AS k WHERE k.key_id = part[1];
+    IF NOT FOUND THEN
+        RETURN NULL;
+    END IF;
+    expected := sha256(key.outer_block || sha256(key.inner_block
+        || convert_to(part[1] || '.' || part[2] || '.' || part[3], 'UTF8')));
+    -- Hashing both sides once more keeps the time of the comparison from telling how much matched.
+    IF sha256(expected) IS DISTINCT FROM sha256(decode(part[4], 'hex')) THEN
+        RETURN NULL;
+    END IF;
+    IF to_timestamp(part[3]::bigint) <= now() THEN
+        RETURN NULL;
+    END IF;
+    RETURN (SELECT u.user_id FROM identity.users AS u WHERE u.user_id = part[2]::uuid);
+END
+$$;
+COMMENT ON FUNCTION identity.verified_user_id() IS 'The user of this transaction, proven by signature; NULL for nobody.';
+
+-- For the server, which must find a user before it can sign for one.
+-- Stores are added by 0003, which has the table they refer to.
+REVOKE ALL ON ALL FUNCTIONS IN SCHEMA identity FROM PUBLIC;
+GRANT USAGE ON SCHEMA identity TO zava_app;
