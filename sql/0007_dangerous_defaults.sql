@@ -40,3 +40,7 @@ BEGIN
     END;
 END
 $$;
+
+-- The server compares the applied files with its own before it serves.
+GRANT USAGE ON SCHEMA zava TO zava_app;
+GRANT SELECT ON zava.migrations TO zava_app;

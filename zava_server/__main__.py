@@ -1,0 +1,5 @@
+"""`python -m zava_server`."""
+
+from zava_server.cli import main
+
+main()

@@ -1,0 +1,184 @@
+"""The composition root: wires the layers and runs them over stdio."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING
+
+import structlog
+
+from zava_server.business.catalogue_search import CatalogueSearch
+from zava_server.business.operations import Operations
+from zava_server.business.sales_queries import SalesQueryService
+from zava_server.business.schemas import SchemaService
+from zava_server.data.catalogue import Catalogue
+from zava_server.data.guard import SqlGuard
+from zava_server.data.identity import Identity, SigningKey, find_user, list_users
+from zava_server.data.pool import Pool
+from zava_server.data.sales_queries import SalesQueries
+from zava_server.data.schemas import Schemas
+from zava_server.data.self_check import refuse_unsafe_role
+from zava_server.data.stores import Stores
+from zava_server.data.transactions import ReadTransactions
+from zava_server.infrastructure.errors import DatabaseUnavailable, ValidationError
+from zava_server.infrastructure.progress import Progress
+from zava_server.infrastructure.query_monitor import QueryMonitor
+from zava_server.protocol.server import build_server
+from zava_server.protocol.session import Services
+from zava_server.startup import check_prepared, choose_embedder, open_database, prepare
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+
+    from zava_server.infrastructure.settings import Settings
+    from zava_server.startup import Database
+
+_log = structlog.get_logger(__name__)
+
+_SERVE_ANYWAY_AFTER_SECONDS = 3.0
+
+
+class Backend:
+    """The session of one user: prepares the database in the background, then holds the services."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._ready: asyncio.Future[tuple[Services, Identity]] = (
+            asyncio.get_running_loop().create_future()
+        )
+        self._progress = Progress("database", 0.0)
+
+    @property
+    def services(self) -> Services:
+        """The services; only after `ready`."""
+        return self._ready.result()[0]
+
+    @property
+    def identity(self) -> Identity:
+        """The user all calls act for; only after `ready`."""
+        return self._ready.result()[1]
+
+    @property
+    def progress(self) -> Progress:
+        """How far the preparation has come."""
+        return self._progress
+
+    async def ready(self) -> None:
+        """Waits until calls can be served.
+
+        Raises what prevents it: ValidationError, DatabaseUnavailable.
+        """
+        await asyncio.shield(self._ready)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[Backend]:
+        """Prepares and serves until the end of the context, which closes all of it again."""
+        task = asyncio.create_task(self._run())
+        try:
+            yield self
+        finally:
+            task.cancel()
+            await asyncio.wait({task})
+
+    async def _run(self) -> None:
+        try:
+            async with AsyncExitStack() as stack:
+                self._ready.set_result(await self._open(stack))
+                _log.info("ready", user=self.identity.handle, role=self.identity.role)
+                await asyncio.Event().wait()
+        except BaseException as error:
+            # Whoever waits for readiness must learn of it, a cancellation included.
+            if not self._ready.done():
+                self._ready.set_exception(
+                    DatabaseUnavailable("The server is shutting down.")
+                    if isinstance(error, asyncio.CancelledError)
+                    else error
+                )
+                # Nobody may be waiting, which is no error of its own.
+                self._ready.exception()
+            raise
+
+    async def _open(self, stack: AsyncExitStack) -> tuple[Services, Identity]:
+        settings = self._settings
+        embedder = choose_embedder(settings)
+        stack.push_async_callback(embedder.close)
+        database = await stack.enter_async_context(open_database(settings, self._report))
+        if database.owner is not None:
+            await prepare(database.owner, settings, embedder, self._report)
+        await _check(database)
+        pool = await stack.enter_async_context(
+            Pool(
+                database.app,
+                min_size=settings.pool_min_size,
+                max_size=settings.pool_max_size,
+                acquire_seconds=settings.pool_acquire_seconds,
+            ).running()
+        )
+        async with pool.connection() as connection:
+            identity = await find_user(connection, settings.user or "")
+            if identity is None:
+                raise unknown_user(settings.user, await list_users(connection))
+        transactions = ReadTransactions(
+            pool,
+            SigningKey.read(settings.key_file),
+            time_zone=settings.time_zone,
+            statement_seconds=settings.statement_timeout_seconds,
+        )
+        monitor = QueryMonitor(settings.slow_query_seconds)
+        catalogue = Catalogue(transactions)
+        queries = SalesQueries(transactions, max_bytes=settings.max_result_bytes)
+        services = Services(
+            sales_queries=SalesQueryService(SqlGuard(), queries, monitor),
+            catalogue_search=CatalogueSearch(catalogue, embedder),
+            schemas=SchemaService(Schemas(transactions)),
+            stores=Stores(transactions),
+            operations=Operations(
+                monitor, pool, catalogue, embedder, embedded_database=database.embedded
+            ),
+        )
+        # Proves key and clocks before anybody asks.
+        await services.stores.all(identity)
+        return services, identity
+
+    def _report(self, progress: Progress) -> None:
+        self._progress = progress
+
+
+def unknown_user(handle: str | None, users: Sequence[Identity]) -> ValidationError:
+    """The error for a missing or unknown user, naming those there are."""
+    known = ", ".join(user.handle for user in users)
+    message = f"There is no user {handle}." if handle else "No user is given."
+    return ValidationError(message, f"Pass --user or set ZAVA_USER to one of: {known}.")
+
+
+async def serve_stdio(settings: Settings) -> None:
+    """Serves MCP on stdin and stdout until EOF or until it is cancelled.
+
+    A database that is ready soon is waited for, so that a bad user or setting ends the process at
+    once; one that takes longer is prepared while the server already answers.
+    Raises what prevents serving.
+    """
+    async with Backend(settings).running() as backend:
+        ready = asyncio.create_task(backend.ready())
+        await asyncio.wait({ready}, timeout=_SERVE_ANYWAY_AFTER_SECONDS)
+        if ready.done():
+            await ready
+        server = build_server(backend, default_rows=settings.max_rows)
+        serving = asyncio.create_task(server.run_stdio_async(show_banner=False))
+        # A task that waits for stdin cannot be cancelled: the process ends without it.
+        await asyncio.wait({serving, ready}, return_when=asyncio.FIRST_COMPLETED)
+        if ready.done():
+            await ready
+            await asyncio.wait({serving})
+        if serving.done():
+            await serving
+
+
+async def _check(database: Database) -> None:
+    connection = await database.app.connect()
+    try:
+        await check_prepared(connection)
+        await refuse_unsafe_role(connection)
+    finally:
+        await connection.close()

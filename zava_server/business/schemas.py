@@ -1,0 +1,42 @@
+"""Tells callers what tables there are."""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING
+
+from zava_server.infrastructure.errors import ValidationError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from zava_server.data.identity import Identity
+    from zava_server.data.schemas import Schemas, TableSchema
+
+_MOST_TABLES = 20
+
+
+class SchemaService:
+    """Schemas of the tables a caller may read."""
+
+    def __init__(self, schemas: Schemas) -> None:
+        self._schemas = schemas
+
+    async def describe(self, identity: Identity, names: Sequence[str]) -> Sequence[TableSchema]:
+        """These tables, or all of them when no name is given; `retail.` may be left out.
+
+        Raises ValidationError for a table that does not exist or that the caller may not read.
+        """
+        readable = await self._schemas.readable(identity)
+        if len(names) > _MOST_TABLES:
+            raise ValidationError(f"At most {_MOST_TABLES} tables at once.")
+        wanted = [name.strip().lower().removeprefix("retail.") for name in names] or readable
+        for name in wanted:
+            if name not in readable:
+                near = difflib.get_close_matches(name, readable, n=1)
+                known = ", ".join(readable)
+                raise ValidationError(
+                    "One of the tables does not exist or is not for you.",
+                    f"Did you mean {near[0]}?" if near else f"There are: {known}.",
+                )
+        return await self._schemas.describe(identity, list(dict.fromkeys(wanted)))

@@ -1,0 +1,179 @@
+"""The command `zava-server`."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import signal
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+from cyclopts import App, Parameter
+
+from zava_server.infrastructure.errors import ValidationError, ZavaError
+from zava_server.infrastructure.logs import configure_logs
+from zava_server.infrastructure.settings import load_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine, Sequence
+
+    from zava_server.data.identity import Identity
+    from zava_server.infrastructure.progress import Progress
+
+app = App(
+    name="zava-server",
+    help="Retail analytics as an MCP server over PostgreSQL and pgvector.",
+    version=version("zava"),
+)
+database = App(name="db", help="Make, look at and remove the database.")
+app.command(database)
+
+AsJson = Annotated[bool, Parameter(name="--json", help="Print JSON.")]
+DataDir = Annotated[Path | None, Parameter(help="Where the embedded PostgreSQL and its keys live.")]
+
+
+@app.command
+def stdio(*, user: str | None = None, data_dir: DataDir = None) -> None:
+    """Serve one user over standard input and output, as MCP clients start it.
+
+    Parameters
+    ----------
+    user
+        Whose stores the client sees, for example: seattle. Also ZAVA_USER.
+    """
+    settings = load_settings(user=user, data_dir=data_dir)
+    configure_logs(settings.log_level, settings.log_path)
+    from zava_server.app import serve_stdio
+
+    _run(serve_stdio(settings))
+
+
+@database.command
+def init(
+    *,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+    hold: Annotated[
+        bool, Parameter(help="Keep the embedded database up until standard input closes.")
+    ] = False,
+) -> None:
+    """Make the database ready: schema, key, demo data if it is empty, search index."""
+    settings = load_settings(data_dir=data_dir)
+    configure_logs("WARNING", settings.log_path)
+    from zava_server.database_commands import describe_user, init_database
+
+    def announce(users: Sequence[Identity]) -> None:
+        if as_json:
+            _print_json({"ready": True, "users": [describe_user(user) for user in users]})
+        else:
+            _print("\nReady. Users: " + ", ".join(user.handle for user in users))
+
+    report = _report_as_json if as_json else ProgressLine()
+    _run(init_database(settings, report, announce, hold=hold), as_json=as_json)
+
+
+@database.command
+def status(*, data_dir: DataDir = None, as_json: AsJson = False) -> None:
+    """Say where the database is, what is in it and who its users are."""
+    settings = load_settings(data_dir=data_dir)
+    configure_logs("WARNING", settings.log_path)
+    from zava_server.database_commands import database_status
+
+    async def show() -> None:
+        found = await database_status(settings)
+        if as_json:
+            _print_json(found)
+            return
+        _print(f"{found['place']}: {found['state']}")
+        if found["state"] == "absent":
+            _print("Make it with: zava-server db init")
+        for table, count in found.get("rows", {}).items():
+            _print(f"  {table:<12} {count:>10,}")
+        for user in found.get("users", []):
+            _print(f"  {user['handle']:<16} {user['role']:<17} {', '.join(user['stores'])}")
+
+    _run(show(), as_json=as_json)
+
+
+class ProgressLine:
+    """Shows progress on one line of a terminal, or a line a step elsewhere."""
+
+    def __init__(self) -> None:
+        self._shown = ""
+
+    def __call__(self, progress: Progress) -> None:
+        """Shows one report."""
+        if sys.stderr.isatty():
+            line = f"{progress.step} {progress.fraction:4.0%} {progress.detail}"
+            sys.stderr.write(f"\r\033[K{line}")
+        elif progress.step != self._shown:
+            sys.stderr.write(f"{progress.step} …\n")
+        self._shown = progress.step
+        sys.stderr.flush()
+
+
+def _report_as_json(progress: Progress) -> None:
+    _print_json(
+        {"step": progress.step, "fraction": round(progress.fraction, 4), "detail": progress.detail}
+    )
+
+
+def _print(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+def _print_json(value: dict[str, Any]) -> None:
+    _print(json.dumps(value, ensure_ascii=False))
+
+
+def _run(work: Coroutine[Any, Any, None], *, as_json: bool = False) -> NoReturn:
+    """Runs to the end and leaves the process."""
+    asyncio.run(_run_and_exit(work, as_json=as_json))
+    raise AssertionError("the process has ended")
+
+
+async def _run_and_exit(work: Coroutine[Any, Any, None], *, as_json: bool) -> NoReturn:
+    """Exits from within the loop, since a thread may still wait for stdin and cannot be stopped.
+
+    SIGTERM and SIGINT cancel the work, so that it closes what it opened.
+    """
+    task = asyncio.ensure_future(work)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, task.cancel)
+    await asyncio.wait({task})
+    code = 0
+    try:
+        if not task.cancelled():
+            task.result()
+    except ZavaError as error:
+        code = _tell(error, as_json=as_json)
+    except BaseException:
+        logging.getLogger(__name__).exception("the command failed")
+        code = 1
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+def _tell(error: ZavaError, *, as_json: bool = False) -> int:
+    """Says what went wrong; 2 for what the caller can mend in the command, 1 otherwise."""
+    if as_json:
+        _print_json({"error": {"code": error.code, "message": error.message, "hint": error.hint}})
+    else:
+        sys.stderr.write(f"zava-server: {error}\n")
+    return 2 if isinstance(error, ValidationError) else 1
+
+
+def main() -> None:
+    """The entry point of `zava-server`."""
+    try:
+        app()
+    except ZavaError as error:
+        sys.exit(_tell(error))

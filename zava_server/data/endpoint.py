@@ -1,0 +1,151 @@
+"""Where a database is and who logs in there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlsplit
+
+import asyncpg
+
+from zava_server.infrastructure.errors import DatabaseUnavailable, ValidationError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+T = TypeVar("T")
+
+APP_ROLE = "zava_app"
+OLDEST_SERVER = 15
+OLDEST_PGVECTOR = (0, 8)
+_CONNECT_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A login to one database: either a URL or a socket directory with a user.
+
+    Its repr shows no password.
+    """
+
+    url: str | None = None
+    host: str | None = None
+    port: int | None = None
+    user: str | None = None
+    database: str | None = None
+
+    def __repr__(self) -> str:
+        return f"Endpoint({self.place})"
+
+    @classmethod
+    def from_url(cls, url: str, setting: str) -> Endpoint:
+        """An endpoint from a setting's URL.
+
+        Raises ValidationError when it is none.
+        """
+        if urlsplit(url).scheme not in {"postgres", "postgresql"}:
+            raise ValidationError(
+                f"{setting} is no PostgreSQL URL.",
+                "Write it like postgresql://zava_app:password@host:5432/zava.",
+            )
+        return cls(url=url)
+
+    def login_as(self, user: str) -> Endpoint:
+        """The same database, another user (for socket logins)."""
+        return replace(self, user=user)
+
+    @property
+    def place(self) -> str:
+        """Host, port and database for messages, without user or password."""
+        if self.url is None:
+            return "the embedded PostgreSQL"
+        parts = urlsplit(self.url)
+        return f"{parts.netloc.rpartition('@')[2] or 'localhost'}{parts.path}"
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """Keyword arguments of `asyncpg.connect` and `asyncpg.create_pool`."""
+        common = {"timeout": _CONNECT_SECONDS}
+        if self.url is not None:
+            return {"dsn": self.url, **common}
+        return {
+            "host": self.host,
+            "port": self.port,
+            "user": self.user,
+            "database": self.database,
+            **common,
+        }
+
+    async def connect(self) -> asyncpg.Connection:
+        """One connection.
+
+        Raises DatabaseUnavailable when there is no way in.
+        """
+        connection: asyncpg.Connection = await self.reaching(
+            lambda: asyncpg.connect(**self.arguments)
+        )
+        return connection
+
+    async def reaching(self, connect: Callable[[], Awaitable[T]]) -> T:
+        """Runs `connect`, turning what can go wrong on the way into one sentence."""
+        try:
+            return await connect()
+        except (asyncpg.InvalidPasswordError, asyncpg.InvalidAuthorizationSpecificationError):
+            raise DatabaseUnavailable(
+                f"{self.place} refused the login.", "Check the user and password in the URL."
+            ) from None
+        except asyncpg.InvalidCatalogNameError:
+            raise DatabaseUnavailable(
+                f"The database at {self.place} does not exist.",
+                "Create it, or correct the name at the end of the URL.",
+            ) from None
+        except asyncpg.CannotConnectNowError:
+            raise DatabaseUnavailable(
+                f"{self.place} is starting up or shutting down.", "Try again in a moment."
+            ) from None
+        except asyncpg.TooManyConnectionsError:
+            raise DatabaseUnavailable(
+                f"{self.place} takes no more connections.", "Close some, or raise max_connections."
+            ) from None
+        except TimeoutError:
+            raise DatabaseUnavailable(
+                f"{self.place} did not answer within {_CONNECT_SECONDS:.0f} s.",
+                "Check the host and port, and any firewall between.",
+            ) from None
+        except (OSError, asyncpg.PostgresConnectionError, asyncpg.ClientConfigurationError):
+            raise DatabaseUnavailable(
+                f"{self.place} cannot be reached.", "Check that it runs, and its host and port."
+            ) from None
+        except (ValueError, asyncpg.InterfaceError):
+            raise ValidationError(
+                "The database URL cannot be read.",
+                "Write it like postgresql://zava_app:password@host:5432/zava.",
+            ) from None
+
+
+async def check_versions(connection: asyncpg.Connection) -> None:
+    """Refuses a PostgreSQL below 15 or without pgvector 0.8.
+
+    Raises DatabaseUnavailable.
+    """
+    version = connection.get_server_version()
+    if version.major < OLDEST_SERVER:
+        raise DatabaseUnavailable(
+            f"PostgreSQL {version.major}.{version.minor} is too old.",
+            f"Zava needs PostgreSQL {OLDEST_SERVER} or newer.",
+        )
+    # Installed or, before the first migration, what CREATE EXTENSION would install.
+    pgvector = await connection.fetchval(
+        "SELECT coalesce((SELECT extversion FROM pg_extension WHERE extname = 'vector'), "
+        "(SELECT default_version FROM pg_available_extensions WHERE name = 'vector'))"
+    )
+    needed = ".".join(map(str, OLDEST_PGVECTOR))
+    if pgvector is None:
+        raise DatabaseUnavailable(
+            "This PostgreSQL has no pgvector.", f"Install pgvector {needed} or newer."
+        )
+    if tuple(int(part) for part in pgvector.split(".")[:2]) < OLDEST_PGVECTOR:
+        raise DatabaseUnavailable(
+            f"pgvector {pgvector} is too old.",
+            f"Install pgvector {needed} or newer, then run ALTER EXTENSION vector UPDATE.",
+        )

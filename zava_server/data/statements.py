@@ -1,0 +1,177 @@
+"""Runs a caller's statement and brings its rows back, rendered by the database and bounded."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import asyncpg
+
+from zava_server.infrastructure.errors import (
+    AuthorizationError,
+    DatabaseError,
+    DatabaseUnavailable,
+    QueryRejected,
+    QueryTimeout,
+    ResultTooLarge,
+    ZavaError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from asyncpg.pool import PoolConnectionProxy
+
+_ROWS_A_FETCH = 500
+_EXACT_DIGITS = 15
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A result column; `type` is PostgreSQL's short name, such as `int4` or `text[]`."""
+
+    name: str
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows of plain JSON values; `truncated` when there were more rows or bytes than allowed."""
+
+    columns: Sequence[Column]
+    rows: Sequence[Sequence[Any]]
+    truncated: bool
+
+
+async def run_statement(
+    connection: PoolConnectionProxy, sql: str, *, max_rows: int, max_bytes: int
+) -> Table:
+    """The rows of one statement, at most `max_rows` and `max_bytes` of JSON.
+
+    The database turns each row into JSON text: every type then has a rendering, including values
+    that Python's types cannot hold, and a row over the limit is dropped before it travels.
+    Raises the hierarchy's errors for whatever the statement does wrong.
+    """
+    try:
+        described = await connection.prepare(sql, name="")
+        columns = [Column(a.name, a.type.name) for a in described.get_attributes()]
+        rendered = await connection.prepare(_rendering(sql, len(columns), max_rows + 1), name="")
+        rows: list[Sequence[Any]] = []
+        size = 0
+        decode = _decoder(columns)
+        cursor = await rendered.cursor(max_bytes)
+        while chunk := await cursor.fetch(_ROWS_A_FETCH):
+            for (line,) in chunk:
+                if line is None:
+                    raise _row_too_large(max_bytes)
+                size += len(line)
+                if len(rows) == max_rows or size > max_bytes:
+                    return Table(columns, rows, truncated=True)
+                rows.append(decode(line))
+        return Table(columns, rows, truncated=False)
+    except asyncpg.PostgresError as error:
+        raise _explained(error, sql) from error
+    except RecursionError:
+        raise ResultTooLarge(
+            "A JSON value in the result is nested too deeply.", "Select the part you need."
+        ) from None
+
+
+def _rendering(sql: str, columns: int, limit: int) -> str:
+    # OFFSET 0 keeps the planner from rendering each row twice. The line break ends a trailing
+    # comment of the caller's.
+    names = ", ".join(f"c{number}" for number in range(columns))
+    alias = f"q ({names})" if names else "q"
+    return f"""
+        SELECT CASE WHEN octet_length(r.line) <= $1 THEN r.line END
+        FROM (
+            SELECT row_to_json(q)::text AS line FROM (
+{sql}
+            ) AS {alias} LIMIT {limit} OFFSET 0
+        ) AS r"""  # noqa: S608 - the caller's statement is the point
+
+
+class _LongNumber(str):
+    """A number with more digits than JSON readers keep."""
+
+    __slots__ = ()
+
+
+def _parse_exact(text: str) -> float | _LongNumber:
+    digits = text.lower().partition("e")[0].lstrip("-0.").replace(".", "")
+    return float(text) if len(digits) <= _EXACT_DIGITS else _LongNumber(text)
+
+
+def _parse_exact_int(text: str) -> int | _LongNumber:
+    return int(text) if len(text.lstrip("-")) <= _EXACT_DIGITS else _LongNumber(text)
+
+
+def _decoder(columns: Sequence[Column]) -> Any:
+    """Turns a line of `row_to_json` into a row.
+
+    Only `numeric` holds more digits than a JSON number keeps, and becomes a string then.
+    """
+    numeric = [column.type.startswith("numeric") for column in columns]
+    if not any(numeric):
+        return lambda line: list(json.loads(line).values())
+
+    def decode(line: str) -> list[Any]:
+        cells = json.loads(line, parse_float=_parse_exact, parse_int=_parse_exact_int).values()
+        return [
+            cell if exact else _as_numbers(cell) for cell, exact in zip(cells, numeric, strict=True)
+        ]
+
+    return decode
+
+
+def _as_numbers(value: Any) -> Any:
+    if isinstance(value, _LongNumber):
+        return float(value) if any(c in value for c in ".eE") else int(value)
+    if isinstance(value, list):
+        return [_as_numbers(item) for item in value]
+    if isinstance(value, dict):
+        return {name: _as_numbers(item) for name, item in value.items()}
+    return value
+
+
+def _row_too_large(max_bytes: int) -> ResultTooLarge:
+    return ResultTooLarge(
+        f"A row of the result is larger than {max_bytes:,} bytes.",
+        "Select fewer or shorter columns.",
+    )
+
+
+def _explained(error: asyncpg.PostgresError, sql: str) -> ZavaError:
+    message = str(error.args[0] if error.args else "").rstrip(".")
+    match error:
+        case asyncpg.QueryCanceledError() | asyncpg.TransactionTimeoutError():
+            return QueryTimeout(
+                "The query ran into its time limit and was stopped.",
+                "Narrow the dates or the columns, or aggregate less at once.",
+            )
+        case asyncpg.ReadOnlySQLTransactionError():
+            return QueryRejected("Nothing can be written through this server.", "Send a SELECT.")
+        case asyncpg.InsufficientPrivilegeError():
+            return AuthorizationError(f"You may not do this: {message}.")
+        case asyncpg.ConfigurationLimitExceededError() | asyncpg.InsufficientResourcesError():
+            return ResultTooLarge(
+                "The query needs more room than a query may have.",
+                "Aggregate first, or narrow the rows.",
+            )
+        case asyncpg.OperatorInterventionError() | asyncpg.PostgresConnectionError():
+            return DatabaseUnavailable(
+                "The database ended the connection.", "Try again in a moment."
+            )
+    where = _position(error, sql)
+    hint = getattr(error, "hint", None)
+    return DatabaseError(f"{message}{where}.", f"{str(hint).rstrip('.')}." if hint else None)
+
+
+def _position(error: asyncpg.PostgresError, sql: str) -> str:
+    position = getattr(error, "position", None)
+    if position is None:
+        return ""
+    before = sql[: int(position) - 1]
+    line = before.count("\n") + 1
+    return f" (line {line}, column {len(before) - before.rfind(chr(10))})"

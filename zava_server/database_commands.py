@@ -1,0 +1,97 @@
+"""The commands `zava-server db …`."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from typing import TYPE_CHECKING, Any
+
+from zava_server.data.embedded import is_initialised
+from zava_server.data.identity import list_users
+from zava_server.data.migrations import applied_migrations, find_migrations
+from zava_server.infrastructure.errors import ValidationError
+from zava_server.infrastructure.progress import ignore_progress
+from zava_server.startup import choose_embedder, open_database, prepare
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from zava_server.data.endpoint import Endpoint
+    from zava_server.data.identity import Identity
+    from zava_server.infrastructure.progress import ReportProgress
+    from zava_server.infrastructure.settings import Settings
+    from zava_server.startup import Database
+
+_COUNTED = ("stores", "products", "customers", "orders", "order_items", "inventory")
+
+
+async def init_database(
+    settings: Settings,
+    report: ReportProgress,
+    announce: Callable[[Sequence[Identity]], None],
+    *,
+    hold: bool,
+) -> None:
+    """Makes the database ready and announces its users; `hold` keeps it up until stdin closes.
+
+    Raises ValidationError for your own PostgreSQL without the owner's login.
+    """
+    embedder = choose_embedder(settings)
+    try:
+        async with open_database(settings, report) as database:
+            owner = _owner(database)
+            await prepare(owner, settings, embedder, report)
+            connection = await owner.connect()
+            try:
+                announce(await list_users(connection))
+            finally:
+                await connection.close()
+            if hold:
+                await asyncio.to_thread(sys.stdin.read)
+    finally:
+        await embedder.close()
+
+
+async def database_status(settings: Settings) -> dict[str, Any]:
+    """What there is, as plain values: place, versions, row counts, users."""
+    if settings.database_url is None and not is_initialised(settings.data_dir):
+        return {"place": str(settings.data_dir), "state": "absent"}
+    async with open_database(settings, ignore_progress) as database:
+        connection = await _owner(database).connect()
+        try:
+            applied = await applied_migrations(connection)
+            ours = [migration.name for migration in find_migrations()]
+            found: dict[str, Any] = {
+                "place": str(settings.data_dir) if database.embedded else database.app.place,
+                "state": "ready" if len(applied) == len(ours) else "incomplete",
+                "server_version": str(connection.get_server_version().major),
+                "schema": {"applied": len(applied), "known": len(ours)},
+            }
+            if found["state"] == "ready":
+                found["rows"] = {
+                    table: await connection.fetchval(f"SELECT count(*) FROM retail.{table}")  # noqa: S608 - constants
+                    for table in _COUNTED
+                }
+                found["users"] = [describe_user(user) for user in await list_users(connection)]
+            return found
+        finally:
+            await connection.close()
+
+
+def describe_user(user: Identity) -> dict[str, Any]:
+    """A user as plain values."""
+    return {
+        "handle": user.handle,
+        "display_name": user.display_name,
+        "role": user.role,
+        "stores": list(user.store_names),
+    }
+
+
+def _owner(database: Database) -> Endpoint:
+    if database.owner is None:
+        raise ValidationError(
+            "The owner's login is not known.",
+            "Set ZAVA_ADMIN_DATABASE_URL to a role that may create roles and schemas.",
+        )
+    return database.owner

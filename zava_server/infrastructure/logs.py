@@ -1,0 +1,74 @@
+"""Structured logs: readable lines on stderr, JSON in a rotating file, nothing on stdout."""
+
+from __future__ import annotations
+
+import logging
+import logging.handlers
+import sys
+from typing import TYPE_CHECKING
+
+import structlog
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from structlog.typing import Processor
+
+_FILE_BYTES = 5 * 1024 * 1024
+_FILES_KEPT = 3
+
+
+def configure_logs(level: str, file: Path | None) -> None:
+    """Sends every log line, the libraries' too, to stderr and to `file`.
+
+    A file that cannot be written is a warning on stderr, not a reason to stop.
+    """
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+    console = logging.StreamHandler(sys.stderr)
+    console.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            processor=structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()),
+            foreign_pre_chain=shared,
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [console]
+    root.setLevel(level)
+    # The framework installs a handler of its own, which would print every line twice.
+    logging.getLogger("fastmcp").handlers.clear()
+    logging.getLogger("fastmcp").propagate = True
+    if file is not None:
+        _add_file(root, file, shared)
+
+
+def _add_file(root: logging.Logger, file: Path, shared: list[Processor]) -> None:
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        handler = logging.handlers.RotatingFileHandler(
+            file, maxBytes=_FILE_BYTES, backupCount=_FILES_KEPT, encoding="utf-8"
+        )
+    except OSError as error:
+        root.warning("the log file cannot be written: %s", error.strerror)
+        return
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.format_exc_info,
+                structlog.processors.JSONRenderer(),
+            ],
+            foreign_pre_chain=shared,
+        )
+    )
+    root.addHandler(handler)

@@ -1,0 +1,165 @@
+"""Settings from flags, the environment, `.env` or `zava.toml` in the working directory."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import platformdirs
+import pydantic
+from pydantic import AliasChoices, Field, PositiveFloat, PositiveInt, SecretStr
+from pydantic_settings import (
+    BaseSettings,
+    DotEnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from zava_server.infrastructure.errors import ValidationError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+PREFIX = "ZAVA_"
+MAX_ROWS_CAP = 50_000
+"""No call returns more rows than this, whatever it asks for."""
+
+
+def default_data_dir() -> Path:
+    """The platform's place for a user's data; `/var/lib/zava` for root."""
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        return Path("/var/lib/zava")
+    return Path(platformdirs.user_data_dir("zava", appauthor=False))
+
+
+class Settings(BaseSettings):
+    """All settings. Flags win over the environment, that over `.env`, that over `zava.toml`."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_file=".env",
+        env_ignore_empty=True,
+        toml_file="zava.toml",
+        extra="ignore",
+        frozen=True,
+        hide_input_in_errors=True,
+        populate_by_name=True,
+    )
+
+    database_url: SecretStr | None = None
+    """Where zava_app logs in; unset: the embedded PostgreSQL."""
+    admin_database_url: SecretStr | None = None
+    """Where the owner logs in, for `db` commands on your own PostgreSQL."""
+    data_dir: Path = Field(default_factory=default_data_dir)
+    user: str | None = None
+    identity_key_file: Path | None = None
+
+    embedder: Literal["local", "openai"] = "local"
+    embedding_model: str | None = None
+    embedding_dimensions: PositiveInt | None = None
+    embedding_model_path: Path | None = None
+    openai_api_key: SecretStr | None = Field(
+        default=None, validation_alias=AliasChoices("OPENAI_API_KEY", "openai_api_key")
+    )
+    openai_base_url: str | None = Field(
+        default=None, validation_alias=AliasChoices("OPENAI_BASE_URL", "openai_base_url")
+    )
+
+    pool_min_size: PositiveInt = 2
+    pool_max_size: PositiveInt = 10
+    pool_acquire_seconds: PositiveFloat = 5.0
+    statement_timeout_seconds: PositiveFloat = 30.0
+    slow_query_seconds: PositiveFloat = 1.0
+    max_rows: int = Field(default=1000, ge=1, le=MAX_ROWS_CAP)
+    max_result_bytes: PositiveInt = 8 * 1024 * 1024
+    time_zone: str = "America/Los_Angeles"
+
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_file: Path | None = None
+
+    @pydantic.field_validator("time_zone")
+    @classmethod
+    def _known_time_zone(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError):
+            raise ValueError(f"{name!r} is no IANA time zone such as America/Los_Angeles") from None
+        return name
+
+    @pydantic.field_validator("data_dir", "log_file", "identity_key_file")
+    @classmethod
+    def _absolute(cls, path: Path | None) -> Path | None:
+        return path.expanduser().absolute() if path else None
+
+    @pydantic.model_validator(mode="after")
+    def _pool_sizes_in_order(self) -> Self:
+        if self.pool_min_size > self.pool_max_size:
+            raise ValueError("ZAVA_POOL_MIN_SIZE is above ZAVA_POOL_MAX_SIZE")
+        return self
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Adds `zava.toml` as the last resort."""
+        toml = TomlConfigSettingsSource(settings_cls)
+        return init_settings, env_settings, dotenv_settings, toml
+
+    @property
+    def key_file(self) -> Path:
+        """Where the key that signs identities lies."""
+        return self.identity_key_file or self.data_dir / "identity.key"
+
+    @property
+    def log_path(self) -> Path:
+        """Where the server's log goes."""
+        return self.log_file or self.data_dir / "logs" / "zava-server.log"
+
+
+def load_settings(**flags: Any) -> Settings:
+    """The settings in force; flags that are None count as not given.
+
+    Raises ValidationError for an unknown name, with the nearest known one, or for a bad value.
+    """
+    try:
+        _refuse_unknown_names()
+        return Settings(**{name: value for name, value in flags.items() if value is not None})
+    except pydantic.ValidationError as error:
+        first = error.errors()[0]
+        name = "_".join(str(part) for part in first["loc"]).upper()
+        name = name if name.startswith("OPENAI") else PREFIX + name
+        reason = first["msg"].removeprefix("Value error, ")
+        message = reason if not first["loc"] else f"{name} is not usable: {reason}."
+        raise ValidationError(message, "See the settings in the README.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ValidationError(f"zava.toml or .env cannot be read: {error}.") from None
+
+
+def _refuse_unknown_names() -> None:
+    known = {
+        PREFIX + name.upper() for name in Settings.model_fields if not name.startswith("openai")
+    }
+    dotenv = DotEnvSettingsSource(Settings, case_sensitive=True)
+    toml = TomlConfigSettingsSource(Settings)
+    names: Iterable[str] = (
+        *(name for name in os.environ if name.startswith(PREFIX)),
+        *(name for name in dotenv.env_vars if name.startswith(PREFIX)),
+        *(PREFIX + name.upper() for name in toml.toml_data if not name.startswith("openai")),
+    )
+    for name in sorted(names):
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            raise ValidationError(
+                f"There is no setting {name}.",
+                f"Did you mean {near[0]}?" if near else "See the settings in the README.",
+            )

@@ -1,0 +1,80 @@
+"""Turns errors into MCP tool errors: a code, a sentence, the next step, and nothing else."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from typing import TYPE_CHECKING, Any
+
+import structlog
+from fastmcp.exceptions import NotFoundError, ToolError
+from fastmcp.exceptions import ValidationError as ArgumentError
+from fastmcp.server.middleware import CallNext, Middleware, MiddlewareContext
+from fastmcp.tools.base import ToolResult
+from pydantic import ValidationError as PydanticValidationError
+
+from zava_server.infrastructure.errors import ValidationError, ZavaError
+
+if TYPE_CHECKING:
+    import mcp_types
+
+_log = structlog.get_logger(__name__)
+
+# The framework logs every failing call with its traceback, and the arguments in it. What is worth
+# logging is logged here.
+logging.getLogger("fastmcp.server.server").setLevel(logging.CRITICAL)
+
+
+def error_result(error: ZavaError) -> ToolResult:
+    """The tool error that callers see."""
+    return _result(error.code, error.message, error.hint)
+
+
+class ErrorMiddleware(Middleware):
+    """The outermost edge: the one place that catches everything."""
+
+    async def on_call_tool(
+        self,
+        context: MiddlewareContext[mcp_types.CallToolRequestParams],
+        call_next: CallNext[mcp_types.CallToolRequestParams, ToolResult],
+    ) -> ToolResult:
+        """Answers with a tool error where the call raised."""
+        try:
+            return await call_next(context)
+        except Exception as error:
+            # The outermost edge.
+            cause = _cause(error)
+            if isinstance(cause, NotFoundError):
+                raise
+            if isinstance(cause, ZavaError):
+                _log.info("call refused", tool=context.message.name, code=cause.code)
+                return error_result(cause)
+            if isinstance(cause, PydanticValidationError | ArgumentError):
+                return error_result(_bad_arguments(cause))
+            error_id = secrets.token_hex(4)
+            _log.exception("internal error", tool=context.message.name, error_id=error_id)
+            return _result(
+                "INTERNAL_ERROR",
+                "Something went wrong in the server.",
+                f"The log has it under {error_id}.",
+            )
+
+
+def _cause(error: BaseException) -> BaseException:
+    if isinstance(error, ToolError | ArgumentError) and error.__cause__ is not None:
+        return error.__cause__
+    return error
+
+
+def _bad_arguments(error: PydanticValidationError | ArgumentError) -> ValidationError:
+    if isinstance(error, ArgumentError):
+        return ValidationError("The arguments do not fit the tool.", "See its input schema.")
+    first = error.errors(include_input=False, include_url=False)[0]
+    name = ".".join(str(part) for part in first["loc"]) or "arguments"
+    return ValidationError(f"{name}: {first['msg']}.", "See the tool's input schema.")
+
+
+def _result(code: str, message: str, hint: str | None) -> ToolResult:
+    structured: dict[str, Any] = {"error": {"code": code, "message": message, "hint": hint}}
+    text = f"{code}: {message} {hint}" if hint else f"{code}: {message}"
+    return ToolResult(content=text, structured_content=structured, is_error=True)

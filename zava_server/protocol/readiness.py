@@ -1,0 +1,57 @@
+"""Lets calls wait for the database while it is being prepared, and tells the client how it goes."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from fastmcp.server.middleware import CallNext, Middleware, MiddlewareContext
+
+if TYPE_CHECKING:
+    import mcp_types
+    from fastmcp.tools.base import ToolResult
+
+    from zava_server.infrastructure.progress import Progress
+    from zava_server.protocol.session import Session
+
+_SECONDS_BETWEEN_REPORTS = 0.2
+
+# How long the steps take of a first start, to make one bar of four.
+_SHARE_DONE_BEFORE = {"database": 0.0, "schema": 0.08, "demo data": 0.12, "search index": 0.75}
+_SHARE_DONE_AFTER = {"database": 0.08, "schema": 0.12, "demo data": 0.75, "search index": 1.0}
+
+
+class ReadinessMiddleware(Middleware):
+    """Holds tool calls back until the services are ready."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    async def on_call_tool(
+        self,
+        context: MiddlewareContext[mcp_types.CallToolRequestParams],
+        call_next: CallNext[mcp_types.CallToolRequestParams, ToolResult],
+    ) -> ToolResult:
+        """Waits with progress notifications, then goes on."""
+        ready = asyncio.ensure_future(self._session.ready())
+        reported: Progress | None = None
+        try:
+            while not ready.done():
+                now = self._session.progress
+                if now != reported and context.fastmcp_context is not None:
+                    reported = now
+                    await context.fastmcp_context.report_progress(
+                        progress=overall(now), total=1.0, message=f"{now.step} · {now.detail}"
+                    )
+                await asyncio.wait({ready}, timeout=_SECONDS_BETWEEN_REPORTS)
+            await ready
+        finally:
+            ready.cancel()
+        return await call_next(context)
+
+
+def overall(progress: Progress) -> float:
+    """The share of the whole preparation that is done, 0 to 1."""
+    before = _SHARE_DONE_BEFORE.get(progress.step, 0.0)
+    after = _SHARE_DONE_AFTER.get(progress.step, 1.0)
+    return before + (after - before) * progress.fraction

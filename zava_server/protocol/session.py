@@ -1,0 +1,45 @@
+"""What a tool call needs: the services, once they are ready, and the caller's identity."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from zava_server.business.catalogue_search import CatalogueSearch
+    from zava_server.business.operations import Operations
+    from zava_server.business.sales_queries import SalesQueryService
+    from zava_server.business.schemas import SchemaService
+    from zava_server.data.identity import Identity
+    from zava_server.data.stores import Stores
+    from zava_server.infrastructure.progress import Progress
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The business layer, wired."""
+
+    sales_queries: SalesQueryService
+    catalogue_search: CatalogueSearch
+    schemas: SchemaService
+    stores: Stores
+    operations: Operations
+
+
+class Session(Protocol):
+    """Where tools get their services and their caller from."""
+
+    @property
+    def services(self) -> Services:
+        """The services; only after `ready`."""
+
+    @property
+    def identity(self) -> Identity:
+        """The caller; only after `ready`."""
+
+    @property
+    def progress(self) -> Progress:
+        """How far the preparation of the database has come."""
+
+    async def ready(self) -> None:
+        """Waits until calls can be served; raises the error that prevents it."""

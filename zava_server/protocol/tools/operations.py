@@ -1,0 +1,93 @@
+"""Tools that show how the system does."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import Field
+
+if TYPE_CHECKING:
+    from fastmcp import FastMCP
+
+    from zava_server.infrastructure.query_monitor import StatementFigures
+    from zava_server.protocol.session import Session
+
+_READ_ONLY = {"readOnlyHint": True, "idempotentHint": False, "openWorldHint": False}
+
+
+def add_operations_tools(server: FastMCP, session: Session) -> None:
+    """Adds `get_slow_queries` and `get_pool_health`."""
+
+    @server.tool(title="Slow queries", annotations=_READ_ONLY)
+    async def get_slow_queries(
+        limit: Annotated[int, Field(description="Statements at most, 1 to 200.")] = 20,
+    ) -> dict[str, Any]:
+        """List the statements that took most time since the server started, costliest first.
+
+        You see your own; with the permission `ops`, everybody's. Times are in milliseconds.
+        """
+        operations = session.services.operations
+        queries = [_figures(f) for f in operations.slow_queries(session.identity, limit)]
+        return {
+            "queries": queries,
+            "slow_threshold_ms": operations.slow_threshold_ms,
+            "row_count": len(queries),
+        }
+
+    @server.tool(title="Pool health", annotations=_READ_ONLY)
+    async def get_pool_health() -> dict[str, Any]:
+        """Show the database connections: in use, idle, waiting, wait times, the last minute."""
+        health = await session.services.operations.pool_health(session.identity)
+        pool = health.pool
+        return {
+            "status": health.status,
+            "reason": health.reason,
+            "size": pool.size,
+            "idle": pool.idle,
+            "in_use": pool.in_use,
+            "waiting": pool.waiting,
+            "min_size": pool.min_size,
+            "max_size": pool.max_size,
+            "acquire_wait_ms": {
+                "p50": round(pool.acquire_p50_ms, 3),
+                "p95": round(pool.acquire_p95_ms, 3),
+            },
+            "opened": pool.opened,
+            "closed": pool.closed,
+            "server_version": pool.server_version,
+            "history": [
+                {
+                    "at": sample.at.isoformat(timespec="seconds"),
+                    "in_use": sample.in_use,
+                    "waiting": sample.waiting,
+                }
+                for sample in pool.history
+            ],
+            "embedder": {
+                "name": health.embedder.name,
+                "model": health.embedder.model,
+                "dimensions": health.embedder.dimensions,
+                "coverage": round(health.coverage.share, 4),
+            },
+            "database": "embedded" if health.embedded_database else "external",
+        }
+
+
+def _figures(figures: StatementFigures) -> dict[str, Any]:
+    return {
+        "fingerprint": figures.fingerprint,
+        "query": figures.query,
+        "operation": figures.operation,
+        "calls": figures.calls,
+        "errors": figures.errors,
+        "slow_calls": figures.slow_calls,
+        "mean_ms": round(figures.mean_ms, 2),
+        "p50_ms": round(figures.percentile_ms(50), 2),
+        "p95_ms": round(figures.percentile_ms(95), 2),
+        "p99_ms": round(figures.percentile_ms(99), 2),
+        "min_ms": round(figures.min_ms, 2),
+        "max_ms": round(figures.max_ms, 2),
+        "total_ms": round(figures.total_ms, 2),
+        "rows": figures.rows,
+        "last_seen": figures.last_seen.isoformat(timespec="milliseconds"),
+    }

@@ -1,0 +1,154 @@
+"""Makes a database ready: found or started, migrated, keyed, filled and searchable."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from zava_server.business.search_index import build_search_index
+from zava_server.data.demo.loader import load_demo
+from zava_server.data.embedded import EmbeddedPostgres
+from zava_server.data.embeddings import EmbeddingStore
+from zava_server.data.endpoint import APP_ROLE, Endpoint, check_versions
+from zava_server.data.identity import SigningKey, install_key
+from zava_server.data.migrations import applied_migrations, find_migrations, migrate
+from zava_server.infrastructure.embedders.embedder import CachedEmbedder, Embedder
+from zava_server.infrastructure.errors import DatabaseUnavailable
+from zava_server.infrastructure.progress import Progress, ReportProgress
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    import asyncpg
+
+    from zava_server.infrastructure.settings import Settings
+
+DEMO_SEED = 2026
+
+# One process prepares, the others wait: the demo data must not be loaded twice.
+_LOCK = 0x7A617662
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """Where to log in as zava_app, and as the owner if that is known."""
+
+    app: Endpoint
+    owner: Endpoint | None
+    embedded: bool
+
+
+@asynccontextmanager
+async def open_database(settings: Settings, report: ReportProgress) -> AsyncIterator[Database]:
+    """The database of the settings; the embedded one runs at least as long as the context.
+
+    Raises DatabaseUnavailable or ValidationError when there is none to be had.
+    """
+    if settings.database_url is not None:
+        admin = settings.admin_database_url
+        yield Database(
+            Endpoint.from_url(settings.database_url.get_secret_value(), "ZAVA_DATABASE_URL"),
+            Endpoint.from_url(admin.get_secret_value(), "ZAVA_ADMIN_DATABASE_URL")
+            if admin
+            else None,
+            embedded=False,
+        )
+        return
+    report(Progress("database", 0.0, str(settings.data_dir)))
+    postgres = EmbeddedPostgres(settings.data_dir, report)
+    opening = asyncio.create_task(asyncio.to_thread(postgres.open))
+    try:
+        running = await asyncio.shield(opening)
+        owner = Endpoint(
+            host=running.host, port=running.port, user=running.owner, database=running.database
+        )
+        report(Progress("database", 1.0, f"PostgreSQL {running.version}"))
+        yield Database(owner.login_as(APP_ROLE), owner, embedded=True)
+    finally:
+        # A thread cannot be interrupted: what it opened after all is closed as well.
+        await asyncio.wait({opening})
+        if opening.exception() is None:
+            await asyncio.to_thread(postgres.close)
+
+
+async def prepare(
+    owner: Endpoint,
+    settings: Settings,
+    embedder: Embedder,
+    report: ReportProgress,
+    *,
+    demo_scale: float = 1.0,
+) -> None:
+    """Brings schema, identity key, demo data and search index up to date; does only what lacks.
+
+    `demo_scale` multiplies the demo's orders.
+
+    Raises DatabaseUnavailable when the database cannot be used.
+    """
+    connection = await owner.connect()
+    try:
+        await check_versions(connection)
+        report(Progress("schema", 0.0, "checking"))
+        if not await connection.fetchval("SELECT pg_try_advisory_lock($1)", _LOCK):
+            report(Progress("schema", 0.0, "waiting for another Zava to finish its preparation"))
+            await connection.execute("SELECT pg_advisory_lock($1)", _LOCK)
+        await migrate(connection, find_migrations(), report)
+        await _ensure_key(connection, settings)
+        if not await connection.fetchval("SELECT EXISTS (SELECT FROM retail.stores)"):
+            await load_demo(
+                connection,
+                seed=DEMO_SEED,
+                until=datetime.now(UTC),
+                scale=demo_scale,
+                report=report,
+            )
+        await build_search_index(EmbeddingStore(connection), embedder, report)
+    finally:
+        # Ends the lock as well.
+        await connection.close()
+
+
+async def check_prepared(app: asyncpg.Connection) -> None:
+    """Refuses a database whose schema is not this version's.
+
+    Raises DatabaseUnavailable.
+    """
+    await check_versions(app)
+    ours = {migration.name: migration.checksum for migration in find_migrations()}
+    if await applied_migrations(app) != ours:
+        raise DatabaseUnavailable(
+            "The database's schema is not this version's.",
+            "Set ZAVA_ADMIN_DATABASE_URL to its owner and run: zava-server db init",
+        )
+
+
+def choose_embedder(settings: Settings) -> Embedder:
+    """The embedder of the settings; loads nothing yet."""
+    if settings.embedder == "openai":
+        from zava_server.infrastructure.embedders.openai_compatible import OpenAIEmbedder
+
+        key = settings.openai_api_key
+        return CachedEmbedder(
+            OpenAIEmbedder(
+                api_key=key.get_secret_value() if key else None,
+                base_url=settings.openai_base_url,
+                model=settings.embedding_model,
+                dimensions=settings.embedding_dimensions,
+            )
+        )
+    from zava_server.infrastructure.embedders.local import LocalEmbedder
+
+    return CachedEmbedder(LocalEmbedder(model_path=settings.embedding_model_path))
+
+
+async def _ensure_key(owner: asyncpg.Connection, settings: Settings) -> None:
+    if settings.key_file.exists():
+        key = SigningKey.read(settings.key_file)
+    else:
+        key = SigningKey.generate()
+        settings.key_file.parent.mkdir(parents=True, exist_ok=True)
+        key.write(settings.key_file)
+    await install_key(owner, key)
