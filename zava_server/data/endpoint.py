@@ -43,7 +43,12 @@ class Endpoint:
 
         Raises ValidationError when it is none.
         """
-        if urlsplit(url).scheme not in {"postgres", "postgresql"}:
+        try:
+            parts = urlsplit(url)
+            readable = parts.scheme in {"postgres", "postgresql"} and parts.port != 0
+        except ValueError:
+            readable = False
+        if not readable:
             raise ValidationError(
                 f"{setting} is no PostgreSQL URL.",
                 "Write it like postgresql://zava_app:password@host:5432/zava.",
@@ -116,11 +121,6 @@ class Endpoint:
             raise DatabaseUnavailable(
                 f"{self.place} cannot be reached.", "Check that it runs, and its host and port."
             ) from None
-        except (ValueError, asyncpg.InterfaceError):
-            raise ValidationError(
-                "The database URL cannot be read.",
-                "Write it like postgresql://zava_app:password@host:5432/zava.",
-            ) from None
 
 
 async def check_versions(connection: asyncpg.Connection) -> None:
@@ -131,7 +131,7 @@ async def check_versions(connection: asyncpg.Connection) -> None:
     version = connection.get_server_version()
     if version.major < OLDEST_SERVER:
         raise DatabaseUnavailable(
-            f"PostgreSQL {version.major}.{version.minor} is too old.",
+            f"PostgreSQL {version.major}.{version.micro} is too old.",
             f"Zava needs PostgreSQL {OLDEST_SERVER} or newer.",
         )
     # Installed or, before the first migration, what CREATE EXTENSION would install.

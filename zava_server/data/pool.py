@@ -25,10 +25,26 @@ if TYPE_CHECKING:
 _HISTORY_SECONDS = 60
 _WAITS_KEPT = 1000
 
-_ROW_TYPES = """
-SELECT string_agg(format('NULL::%I.%I', n.nspname, c.relname), ', ')
-FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
-WHERE n.nspname = 'retail' AND c.relkind IN ('r', 'p', 'v', 'm')
+# Every type a statement can return: built-in ones, pgvector's, rows of our tables, arrays of each.
+_RESULT_TYPES = """
+SELECT string_agg('NULL::' || format_type(t.oid, NULL), ', ')
+FROM pg_type AS t
+JOIN pg_namespace AS n ON n.oid = t.typnamespace
+LEFT JOIN pg_type AS element ON element.oid = t.typelem
+WHERE n.nspname = 'retail'
+    OR n.nspname IN ('pg_catalog', 'public')
+        AND (t.typtype IN ('r', 'm') OR element.typtype IN ('b', 'r', 'm', 'p'))
+"""
+
+
+# Whatever a call left behind ends here, in one round trip: a transaction in any state, settings,
+# locks, cursors, listens. zava_app has no right to temporary tables, and statements are unnamed.
+_LEAVE_NOTHING = """
+ROLLBACK;
+RESET ALL;
+SELECT pg_advisory_unlock_all();
+CLOSE ALL;
+UNLISTEN *;
 """
 
 
@@ -100,7 +116,7 @@ class Pool:
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[PoolConnectionProxy]:
-        """Lends a connection.
+        """Lends a connection and cleans it, or drops it, when it comes back.
 
         Raises Busy when none becomes free in time, DatabaseUnavailable when none can be made.
         """
@@ -117,7 +133,8 @@ class Pool:
         try:
             yield connection
         finally:
-            await pool.release(connection)
+            # A cancelled caller does not wait for this, but it happens all the same.
+            await asyncio.shield(_give_back(pool, connection))
 
     def figures(self) -> PoolFigures:
         """The pool's state; takes no connection."""
@@ -141,6 +158,7 @@ class Pool:
             min_size=self._min_size,
             max_size=self._max_size,
             init=self._prepare_connection,
+            reset=_already_clean,
             **self._endpoint.arguments,
         )
 
@@ -160,12 +178,12 @@ class Pool:
         self._opened += 1
         connection.add_termination_listener(self._count_closed)
         version = connection.get_server_version()
-        self._server_version = f"{version.major}.{version.minor}"
+        self._server_version = f"{version.major}.{version.micro}"
         await register_vector(connection)
         # Types are looked up now, as zava_app: asyncpg calls set_config while it does,
         # which the callers' roles may not.
-        row_types = await connection.fetchval(_ROW_TYPES)
-        await connection.fetch(f"SELECT {row_types}")
+        types = await connection.fetchval(_RESULT_TYPES)
+        await connection.fetch(f"SELECT {types}")
 
     def _count_closed(self, _: object) -> None:
         self._closed += 1
@@ -175,6 +193,21 @@ class Pool:
             now = self.figures()
             self._history.append(PoolSample(datetime.now(UTC), now.in_use, now.waiting))
             await asyncio.sleep(1)
+
+
+async def _give_back(pool: asyncpg.Pool, connection: PoolConnectionProxy) -> None:
+    try:
+        await connection.execute(_LEAVE_NOTHING)
+        clean = not connection.is_in_transaction()
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+        clean = False
+    if not clean:
+        connection.terminate()
+    await pool.release(connection)
+
+
+async def _already_clean(_: asyncpg.Connection) -> None:
+    """Stands in for asyncpg's own reset, which would cost another round trip."""
 
 
 def _at(ordered: Sequence[float], share: float) -> float:

@@ -50,7 +50,8 @@ SELECT c.relname AS name,
             regexp_replace(pg_get_constraintdef(k.oid), '^FOREIGN KEY ', ''), ' REFERENCES ', ' → '
         ) ORDER BY k.conname)
         FROM pg_constraint AS k
-        WHERE k.conrelid = c.oid AND k.contype = 'f' AND k.confrelid <> 'identity.users'::regclass
+        JOIN pg_class AS target ON target.oid = k.confrelid
+        WHERE k.conrelid = c.oid AND k.contype = 'f' AND target.relnamespace = c.relnamespace
     ) AS joins
 FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
 WHERE n.nspname = 'retail' AND c.relname = $1
@@ -124,7 +125,7 @@ async def _samples(
         for c in columns
     )
     row = await connection.fetchrow(
-        f"SELECT {picks} FROM (SELECT * FROM retail.{_quoted(table)} LIMIT {_SAMPLED_ROWS}) AS some"  # noqa: S608 - names come from the catalog and are quoted
+        f"SELECT {picks} FROM (SELECT * FROM retail.{_quoted(table)} LIMIT {_SAMPLED_ROWS}) AS sampled"  # noqa: S608 - names come from the catalog and are quoted
     )
     if row is None:
         return {}

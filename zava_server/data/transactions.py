@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -83,8 +82,6 @@ class ReadTransactions:
                 raise DatabaseUnavailable(
                     "The connection to the database was lost.", "Try again in a moment."
                 ) from error
-            finally:
-                await asyncio.shield(_end(connection))
 
     async def _assume(self, connection: PoolConnectionProxy, identity: Identity) -> None:
         statement_ms = int(self._statement_seconds * 1000)
@@ -112,14 +109,3 @@ class ReadTransactions:
             )
         if who["user_id"] != identity.user_id or who["role"] != identity.database_role:
             raise identity_refused()
-
-
-async def _end(connection: PoolConnectionProxy) -> None:
-    """Ends the transaction whatever state the caller's statement left it in."""
-    try:
-        await connection.execute("ROLLBACK")
-        clean = not connection.is_in_transaction()
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
-        clean = False
-    if not clean:
-        connection.terminate()
