@@ -124,9 +124,8 @@ async def _samples(
         f"(array_agg(DISTINCT left({_quoted(c)}::text, 60)))[1:{_SAMPLES}] AS {_quoted(c)}"
         for c in columns
     )
-    row = await connection.fetchrow(
-        f"SELECT {picks} FROM (SELECT * FROM retail.{_quoted(table)} LIMIT {_SAMPLED_ROWS}) AS sampled"  # noqa: S608 - names come from the catalog and are quoted
-    )
+    sampled = f"SELECT * FROM retail.{_quoted(table)} LIMIT {_SAMPLED_ROWS}"  # noqa: S608 - from the catalog, quoted
+    row = await connection.fetchrow(f"SELECT {picks} FROM ({sampled}) AS sampled")  # noqa: S608 - likewise
     if row is None:
         return {}
     return {name: [value for value in values or [] if value] for name, values in row.items()}
