@@ -6,6 +6,7 @@ import asyncio
 import sys
 from typing import TYPE_CHECKING, Any
 
+from zava_server.data.app_password import set_app_password
 from zava_server.data.embedded import is_initialised
 from zava_server.data.identity import list_users
 from zava_server.data.migrations import applied_migrations, find_migrations
@@ -43,6 +44,8 @@ async def init_database(
             await prepare(owner, settings, embedder, report)
             connection = await owner.connect()
             try:
+                if settings.database_url is not None:
+                    await set_app_password(connection, settings.database_url.get_secret_value())
                 announce(await list_users(connection))
             finally:
                 await connection.close()
