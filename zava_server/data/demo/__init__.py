@@ -1,0 +1,1 @@
+"""Demo data: Zava, a DIY retailer in Washington State, made anew from a seed."""
