@@ -93,7 +93,11 @@ AS $$
             )
     ) AS mine ON true
     WHERE wanted IS NULL OR u.handle = wanted
-    ORDER BY u.created_at, u.handle
+    ORDER BY
+        array_position(
+            ARRAY['store_manager', 'regional_manager', 'head_office', 'viewer'], u.role
+        ),
+        u.handle
 $$;
 COMMENT ON FUNCTION identity.find_users(text) IS 'A user by handle, or all of them; for the server only.';
 

@@ -153,9 +153,12 @@ async def _run_and_exit(work: Coroutine[Any, Any, None], *, as_json: bool) -> No
             task.result()
     except ZavaError as error:
         code = _tell(error, as_json=as_json)
-    except BaseException:
+    except Exception:
+        # The outermost edge.
         logging.getLogger(__name__).exception("the command failed")
-        code = 1
+        code = _tell(
+            ZavaError("Something went wrong.", "The log has the details."), as_json=as_json
+        )
     logging.shutdown()
     sys.stdout.flush()
     sys.stderr.flush()

@@ -66,15 +66,16 @@ async def database_status(settings: Settings) -> dict[str, Any]:
             ours = [migration.name for migration in find_migrations()]
             found: dict[str, Any] = {
                 "place": str(settings.data_dir) if database.embedded else database.app.place,
-                "state": "ready" if len(applied) == len(ours) else "incomplete",
+                "state": "incomplete",
                 "server_version": str(connection.get_server_version().major),
                 "schema": {"applied": len(applied), "known": len(ours)},
             }
-            if found["state"] == "ready":
+            if found["schema"]["applied"] == found["schema"]["known"]:
                 found["rows"] = {
                     table: await connection.fetchval(f"SELECT count(*) FROM retail.{table}")  # noqa: S608 - constants
                     for table in _COUNTED
                 }
+                found["state"] = "ready" if found["rows"]["stores"] else "empty"
                 found["users"] = [describe_user(user) for user in await list_users(connection)]
             return found
         finally:

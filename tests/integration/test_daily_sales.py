@@ -32,7 +32,7 @@ CHANGES = {
             (store_id, order_id, line_no, product_id, quantity, unit_price, total_amount)
         SELECT store_id, order_id, n, product_id, n - 2, 10, 10 * (n - 2)
         FROM placed, (VALUES (1), (3), (4)) AS lines (n),
-            (SELECT product_id FROM retail.products ORDER BY random() LIMIT 2) AS some
+            (SELECT product_id FROM retail.products ORDER BY random() LIMIT 2) AS picked
         ON CONFLICT DO NOTHING""",
     "lines change": """
         UPDATE retail.order_items SET quantity = quantity + 3, total_amount = total_amount + 7

@@ -139,7 +139,7 @@ async def find_user(connection: asyncpg.Connection, handle: str) -> Identity | N
 
 
 async def list_users(connection: asyncpg.Connection) -> Sequence[Identity]:
-    """All users, in the order they were added."""
+    """All users, store managers first."""
     return await _find_users(connection, None)
 
 

@@ -12,7 +12,7 @@ import structlog
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from structlog.typing import Processor
+    from structlog.typing import EventDict, Processor
 
 _FILE_BYTES = 5 * 1024 * 1024
 _FILES_KEPT = 3
@@ -38,18 +38,28 @@ def configure_logs(level: str, file: Path | None) -> None:
     console = logging.StreamHandler(sys.stderr)
     console.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            processor=structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()),
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                _without_traceback,
+                structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()),
+            ],
             foreign_pre_chain=shared,
         )
     )
     root = logging.getLogger()
     root.handlers[:] = [console]
     root.setLevel(level)
-    # The framework installs a handler of its own, which would print every line twice.
-    logging.getLogger("fastmcp").handlers.clear()
-    logging.getLogger("fastmcp").propagate = True
     if file is not None:
         _add_file(root, file, shared)
+
+
+def _without_traceback(_: object, __: str, event: EventDict) -> EventDict:
+    """People read stderr: what happened is enough for them, the file has the traceback."""
+    error = event.pop("exc_info", None)
+    if error:
+        kind = error[0] if isinstance(error, tuple) else type(error)
+        event["error"] = getattr(kind, "__name__", "Error")
+    return event
 
 
 def _add_file(root: logging.Logger, file: Path, shared: list[Processor]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import secrets
 from typing import TYPE_CHECKING, Any
 
@@ -19,10 +18,6 @@ if TYPE_CHECKING:
     import mcp_types
 
 _log = structlog.get_logger(__name__)
-
-# The framework logs every failing call with its traceback, and the arguments in it. What is worth
-# logging is logged here.
-logging.getLogger("fastmcp.server.server").setLevel(logging.CRITICAL)
 
 
 def error_result(error: ZavaError) -> ToolResult:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
@@ -28,6 +29,7 @@ Errors read CODE: sentence. What to do."""
 
 def build_server(session: Session, *, default_rows: int) -> FastMCP:
     """The server with all its tools, serving whoever `session` says."""
+    _quieten_framework()
     server: FastMCP = FastMCP(
         name="zava",
         instructions=_INSTRUCTIONS,
@@ -40,3 +42,12 @@ def build_server(session: Session, *, default_rows: int) -> FastMCP:
     add_store_tools(server, session)
     add_operations_tools(server, session)
     return server
+
+
+def _quieten_framework() -> None:
+    framework = logging.getLogger("fastmcp")
+    # It installs a handler of its own on import, which would print every line twice.
+    framework.handlers.clear()
+    framework.propagate = True
+    # It logs every failing call with a traceback; ErrorMiddleware logs what is worth logging.
+    logging.getLogger("fastmcp.server.server").setLevel(logging.CRITICAL)
