@@ -1,0 +1,1 @@
+"""Texts become vectors: a small local model or any OpenAI-compatible endpoint."""

@@ -1,0 +1,110 @@
+"""What an embedder is, and one that remembers queries."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+class Embedder(Protocol):
+    """Turns texts into unit vectors whose cosine says how near two texts are in meaning.
+
+    Any text will do: empty, very long, only emoji. Both methods raise AIUnavailable.
+    """
+
+    @property
+    def name(self) -> str:
+        """The kind: `local` or `openai`."""
+
+    @property
+    def model(self) -> str:
+        """The model's id; vectors of two models must never be compared."""
+
+    @property
+    def dimensions(self) -> int:
+        """The length of every vector."""
+
+    async def embed_documents(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """One row for each text, shape (texts, dimensions)."""
+
+    async def embed_query(self, text: str) -> NDArray[np.float32]:
+        """The vector of a search, shape (dimensions,)."""
+
+    async def close(self) -> None:
+        """Gives back threads and connections; no call may be under way or follow."""
+
+
+class CachedEmbedder:
+    """Remembers the `size` queries used last; equal queries at the same time share one call.
+
+    The call belongs to no single caller: who leaves early does not take it from the others, and
+    it ends when the last one leaves. What failed is not remembered. The vectors are read-only.
+    """
+
+    def __init__(self, inner: Embedder, size: int = 1024) -> None:
+        self._inner = inner
+        self._size = size
+        self._vectors: OrderedDict[str, NDArray[np.float32]] = OrderedDict()
+        self._calls: dict[str, _SharedCall] = {}
+
+    @property
+    def name(self) -> str:
+        """The kind of the inner embedder."""
+        return self._inner.name
+
+    @property
+    def model(self) -> str:
+        """The model of the inner embedder."""
+        return self._inner.model
+
+    @property
+    def dimensions(self) -> int:
+        """The vectors' length."""
+        return self._inner.dimensions
+
+    async def embed_documents(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """As the inner embedder does."""
+        return await self._inner.embed_documents(texts)
+
+    async def embed_query(self, text: str) -> NDArray[np.float32]:
+        """As the inner embedder does, or from memory."""
+        if (vector := self._vectors.get(text)) is not None:
+            self._vectors.move_to_end(text)
+            return vector
+        call = self._calls.get(text)
+        if call is None:
+            call = self._calls[text] = _SharedCall(asyncio.create_task(self._embed(text)))
+        call.waiting += 1
+        try:
+            return await asyncio.shield(call.task)
+        finally:
+            call.waiting -= 1
+            if not call.waiting:
+                call.task.cancel()
+                if self._calls.get(text) is call:
+                    del self._calls[text]
+
+    async def close(self) -> None:
+        """Closes the inner embedder."""
+        await self._inner.close()
+
+    async def _embed(self, text: str) -> NDArray[np.float32]:
+        vector = await self._inner.embed_query(text)
+        vector.flags.writeable = False
+        self._vectors[text] = vector
+        if len(self._vectors) > self._size:
+            self._vectors.popitem(last=False)
+        return vector
+
+
+class _SharedCall:
+    def __init__(self, task: asyncio.Task[NDArray[np.float32]]) -> None:
+        self.task = task
+        self.waiting = 0
