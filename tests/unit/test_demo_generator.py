@@ -73,7 +73,8 @@ class Demo:
 def _plain(values: Column) -> Column:
     if values.ndim == 1:
         return values
-    return np.ascontiguousarray(values).view("S16").ravel()
+    ids: Column = np.ascontiguousarray(values).view("S16").ravel()
+    return ids
 
 
 def positions(keys: Column, wanted: Column) -> Column:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, fields
 from time import monotonic
 from typing import TYPE_CHECKING, TypeVar, cast
@@ -17,19 +17,20 @@ from zava_server.infrastructure.errors import ValidationError
 from zava_server.infrastructure.progress import Progress, ReportProgress, ignore_progress
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+    from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
     from datetime import datetime
 
     import asyncpg
 
     from zava_server.data.demo.bulk_load import Restoration
 
-DEFAULT_SEED = 42
+DEFAULT_SEED = 2026
 
 T = TypeVar("T")
 
 _STEP = "demo data"
-_BIG_TABLES = ("customers", "orders", "order_items", "inventory", "daily_sales")
+# Those with many rows, and those under forced row security.
+_STRIPPED = ("product_costs", "customers", "orders", "order_items", "inventory", "daily_sales")
 # Copying takes about this share of the time; the rest is indexes, keys and the rollup.
 _COPY_SHARE = 0.6
 _TICK_SECONDS = 0.4
@@ -80,14 +81,14 @@ async def load_demo(
     generator = Generator(seed, until, scale, load_catalogue())
     async with connection.transaction():
         # Of two loads at the same time the second waits here, and then finds the stores.
-        await connection.execute("LOCK TABLE retail.stores IN ACCESS EXCLUSIVE MODE")
+        await connection.execute("LOCK TABLE retail.stores IN SHARE ROW EXCLUSIVE MODE")
         if await connection.fetchval("SELECT EXISTS (SELECT FROM retail.stores)"):
             raise ValidationError(
                 "The database already holds stores.",
                 "Demo data go into an empty database; `zava-server db reset` empties this one.",
             )
         await connection.execute(_MEMORY)
-        restorations = await strip(connection, [f"retail.{table}" for table in _BIG_TABLES])
+        restorations = await strip(connection, [f"retail.{table}" for table in _STRIPPED])
         rows = await _copy(connection, generator, report)
         await _add_users(connection, generator)
         await _finish(connection, restorations, rows, report)
@@ -101,7 +102,7 @@ async def _copy(
     """Copies everything; returns how many rows each table got."""
     counted = dict.fromkeys(TABLES, 0)
     expected = generator.expected_orders
-    async with _prepared_in_a_thread(_encoded(generator)) as pieces:
+    async with aclosing(_made_ahead(_encoded(generator))) as pieces:
         async for table, rows, data in pieces:
             await connection.copy_to_table(
                 table,
@@ -109,7 +110,7 @@ async def _copy(
                 columns=list(TABLES[table]),
                 source=_in_slices(data),
                 format="binary",
-                freeze=table in _BIG_TABLES,
+                freeze=table in _STRIPPED,
             )
             counted[table] += rows
             done = min(counted["orders"], expected)
@@ -124,26 +125,20 @@ def _encoded(generator: Generator) -> Iterator[tuple[str, int, bytes]]:
         yield rows.table, len(rows), COPY_HEADER + rows.encode() + COPY_TRAILER
 
 
-@asynccontextmanager
-async def _prepared_in_a_thread(values: Iterator[T]) -> AsyncIterator[AsyncIterator[T]]:
+async def _made_ahead(values: Iterator[T]) -> AsyncGenerator[T]:
     """The values, each made in a thread while the one before is being used."""
     end = object()
 
-    def make_next() -> asyncio.Future[T | object]:
-        return asyncio.ensure_future(asyncio.to_thread(next, values, end))
+    def make_next() -> asyncio.Task[T | object]:
+        return asyncio.create_task(asyncio.to_thread(next, values, end))
 
     upcoming = make_next()
-
-    async def each() -> AsyncIterator[T]:
-        nonlocal upcoming
-        while (value := await upcoming) is not end:
+    try:
+        while (value := await asyncio.shield(upcoming)) is not end:
             upcoming = make_next()
             yield cast("T", value)
-
-    try:
-        yield each()
     finally:
-        # A thread cannot be stopped; its piece is done within a moment.
+        # A thread cannot be stopped, but its piece is done within a moment.
         await asyncio.wait([upcoming])
 
 
