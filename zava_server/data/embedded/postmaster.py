@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import threading
 import time
@@ -27,9 +28,13 @@ START_SECONDS = 300.0
 """Recovery after a crash reads up to max_wal_size (2 GB) of log."""
 _ORPHANS_SECONDS = 0.5
 _LOOK_SECONDS = 0.1
-# A fast shutdown; should a backend not listen, an immediate one, which costs a recovery.
-_STOP = ((signal.SIGINT, 5.0), (signal.SIGQUIT, 6.0), (signal.SIGKILL, 5.0))
+# A fast shutdown; then, for backends that do not listen, ones that cost a recovery and no row.
+_STOP = ((signal.SIGINT, 5.0), (signal.SIGQUIT, 1.0), (signal.SIGKILL, 5.0))
 _SCARCE_BYTES = 32 * 1024 * 1024
+_ANSWER_SECONDS = 2.0
+# Answered with one letter before any login, and not logged: the length and the code of
+# https://www.postgresql.org/docs/18/protocol-message-formats.html
+_SSL_REQUEST = struct.pack("!ii", 8, 80877103)
 _SOCKET = f".s.PGSQL.{PORT}"
 
 
@@ -154,14 +159,15 @@ class Postmaster:
         return lines[-1].strip() if lines else None
 
     def _answers(self) -> bool:
-        """Whether somebody listens on the socket. A dead server's refuses."""
+        """Whether it speaks to us. To be let in is no proof: a dying server's socket does that."""
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
-            client.settimeout(1.0)
+            client.settimeout(_ANSWER_SECONDS)
             try:
                 client.connect(self._address)
+                client.sendall(_SSL_REQUEST)
+                return client.recv(1) != b""
             except OSError:
                 return False
-        return True
 
     def _is_alive(self) -> bool:
         return is_running(self._layout.root)
