@@ -74,6 +74,7 @@ class OpenAIStandIn:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True  # or 40 ms pass between head and body
 
             def do_POST(self) -> None:
                 stand_in._serve(self)

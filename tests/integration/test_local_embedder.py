@@ -30,7 +30,7 @@ def own_file(tmp_path: Path) -> Path:
     """A copy of the packaged model."""
     packaged = local._packaged_model()
     assert packaged is not None
-    return shutil.copy(packaged, tmp_path / "mine.onnx")
+    return Path(shutil.copy(packaged, tmp_path / "mine.onnx"))
 
 
 LEAK = "something to stop water leaking under the sink"
@@ -148,7 +148,7 @@ async def test_ones_own_file_is_used_under_an_id_of_its_own(
 
 async def test_ones_own_file_must_stay_what_it_was(own_file: Path) -> None:
     own = LocalEmbedder(model_path=own_file)
-    own_file.write_bytes(b"another")
+    await asyncio.to_thread(own_file.write_bytes, b"another")
     with pytest.raises(AIUnavailable, match="SHA-256 differs"):
         await own.embed_query("tape")
     await own.close()
