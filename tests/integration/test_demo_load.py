@@ -119,9 +119,8 @@ async def test_every_generated_row_arrives(loaded: Loaded) -> None:
     expected = dict.fromkeys(TABLES, 0)
     for rows in Generator(SEED, UNTIL, SCALE, load_catalogue()).rows():
         expected[rows.table] += len(rows)
-    assert {
-        table: await count(loaded.connection, f"retail.{table}") for table in TABLES
-    } == expected
+    arrived = {table: await count(loaded.connection, f"retail.{table}") for table in TABLES}
+    assert arrived == expected
     assert loaded.counts.orders == expected["orders"] > 3_000
     assert loaded.counts.customers == expected["customers"] == 1_000
 
@@ -140,9 +139,7 @@ async def test_values_arrive_as_generated(loaded: Loaded) -> None:
         assert row["order_date"] == datetime.fromtimestamp(int(orders["order_date"][number]), UTC)
         assert row["status"].encode() == orders["status"][number]
         assert row["total_amount"] == Decimal(int(orders["total_amount"][number])) / 100
-    names = await loaded.connection.fetch(
-        "SELECT customer_id, first_name, last_name FROM retail.customers"
-    )
+    names = await loaded.connection.fetch("SELECT * FROM retail.customers")
     people = generated["customers"].columns
     by_id = {row["customer_id"].bytes: row for row in names}
     for number in range(len(generated["customers"])):
