@@ -12,7 +12,7 @@ END
 $$;
 
 -- NOINHERIT: what the four roles may do holds only after SET ROLE.
-ALTER ROLE zava_app NOINHERIT NOCREATEDB NOCREATEROLE;
+ALTER ROLE zava_app NOINHERIT;
 GRANT store_managers, regional_managers, head_office, viewers TO zava_app;
 
 -- What holds for every connection of zava_app is set here and not as a start-up parameter,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 import asyncpg
 import pytest
@@ -19,6 +21,13 @@ from zava_server.infrastructure.settings import Settings
 from zava_server.startup import Database, choose_embedder, open_database, prepare
 
 DEMO_SCALE = 0.02
+
+
+def skip_without(what: str) -> NoReturn:
+    """Skips on a machine that lacks `what`; in CI, which installs it, that is a failure."""
+    if os.environ.get("ZAVA_TEST_FORBID_SKIPS"):
+        pytest.fail(f"{what} is missing")
+    pytest.skip(f"{what} is not installed")
 
 
 @pytest.fixture(autouse=True)

@@ -153,6 +153,9 @@ async def _run_and_exit(work: Coroutine[Any, Any, None], *, as_json: bool) -> No
             task.result()
     except ZavaError as error:
         code = _tell(error, as_json=as_json)
+    except BrokenPipeError:
+        # Whoever reads our output has read enough.
+        os._exit(0)
     except Exception:
         # The outermost edge.
         logging.getLogger(__name__).exception("the command failed")

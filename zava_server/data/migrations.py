@@ -113,11 +113,11 @@ async def _apply(owner: asyncpg.Connection, migration: Migration) -> None:
             )
     except asyncpg.InsufficientPrivilegeError as error:
         raise DatabaseUnavailable(
-            f"sql/{migration.name} needs more rights: {error}.",
+            f"sql/{migration.name} needs more rights: {error.args[0]}.",
             "Log in as a role that may create roles, schemas and extensions.",
         ) from error
     except asyncpg.PostgresError as error:
-        raise DatabaseUnavailable(f"sql/{migration.name} failed: {error}.") from error
+        raise DatabaseUnavailable(f"sql/{migration.name} failed: {error.args[0]}.") from error
 
 
 def _refuse_changed(migrations: Sequence[Migration], applied: Mapping[str, str]) -> None:
