@@ -1,0 +1,122 @@
+"""What the server's tools answer, as plain frozen values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+class ToolError(Exception):
+    """A call that the server refused or could not serve.
+
+    `code` is one of the server's stable codes, or `DISCONNECTED` when there was no server to ask;
+    `message` is one sentence for people, `hint` the next step, if there is one.
+    """
+
+    def __init__(self, code: str, message: str, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.hint = hint
+
+
+DISCONNECTED = "DISCONNECTED"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A result's column; `type` is PostgreSQL's short name for it, such as `numeric`."""
+
+    name: str
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class ResultTable:
+    """The answer to a statement; `truncated` when there were more rows than were sent."""
+
+    columns: tuple[Column, ...]
+    rows: list[list[Any]]
+    truncated: bool
+    elapsed_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A product found by its description; `stock` is None for a caller without a store."""
+
+    sku: str
+    name: str
+    category: str
+    price: float
+    similarity: float | None
+    stock: int | None
+    weak: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SearchHits:
+    """Products, best first, and what the server wants said about them."""
+
+    hits: tuple[Hit, ...]
+    notice: str | None
+    elapsed_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class SlowQuery:
+    """One normalised statement and what it cost; times in milliseconds."""
+
+    query: str
+    calls: int
+    errors: int
+    slow_calls: int
+    mean_ms: float
+    p95_ms: float
+    total_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class SlowQueries:
+    """Statements by total time, longest first, and from when on a call counts as slow."""
+
+    queries: tuple[SlowQuery, ...]
+    threshold_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class PoolHealth:
+    """The server's database connections now and over the last minute, one sample a second."""
+
+    status: str
+    reason: str | None
+    size: int
+    in_use: int
+    waiting: int
+    max_size: int
+    wait_p95_ms: float
+    server_version: str
+    database: str
+    in_use_history: tuple[int, ...]
+    embedder: str
+    dimensions: int
+    coverage: float
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who the server takes us for; `stores` are names."""
+
+    user: str
+    display_name: str
+    role: str
+    stores: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SetupProgress:
+    """How far the making of the database has come; `overall` runs from 0 to 1."""
+
+    step: str
+    overall: float
+    detail: str

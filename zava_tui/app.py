@@ -1,0 +1,214 @@
+"""The app: its screens and commands, and the one worker that holds the link to the server."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import time
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.app import App, SystemCommand
+from textual.binding import Binding
+
+from zava_tui.messages import LinkChanged
+from zava_tui.screens.overview import OverviewScreen
+from zava_tui.themes import DARK, THEMES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from textual.binding import BindingType
+    from textual.screen import Screen
+
+    from zava_tui.answers import SetupProgress, ToolError
+    from zava_tui.backend import Backend
+    from zava_tui.link_states import LinkState
+    from zava_tui.preparation import DemoUser
+    from zava_tui.screens.first_start import FirstStartScreen
+
+PATIENCE_SECONDS = 1.2
+"""How long the database may take to be ready before that is shown."""
+QUIT_SECONDS = 1.5
+"""How long quitting waits for the server to end; the screen is the shell's again by then."""
+
+
+class ZavaApp(App[None]):
+    """Four live panels under the revenue of your stores."""
+
+    TITLE = "Zava"
+    CSS_PATH = "styles/overview.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+p", "command_palette", "commands", show=False, priority=True),
+        Binding("f1", "help", "help", tooltip="What this screen shows, and its keys"),
+        Binding("q", "quit", "quit", tooltip="Leave Zava"),
+        Binding("ctrl+q", "quit", "quit", show=False, priority=True),
+    ]
+
+    def __init__(
+        self,
+        backend: Backend,
+        *,
+        user: str | None = None,
+        theme: str = DARK.name,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        super().__init__()
+        self._backend = backend
+        self._user = user
+        self._overview = OverviewScreen(clock)
+        self._clock = clock
+        self._waiting_since: float | None = None
+        self._progress: SetupProgress | None = None
+        self._card: FirstStartScreen | None = None
+        self._session_ended = asyncio.Event()
+        self._session_ended.set()
+        for ours in THEMES.values():
+            self.register_theme(ours)
+        self.theme = theme
+
+    def get_default_screen(self) -> Screen[None]:
+        """The overview is home."""
+        return self._overview
+
+    def on_mount(self) -> None:
+        """Paint first; whatever takes long comes after."""
+        self.call_after_refresh(self._begin)
+
+    def _begin(self) -> None:
+        # `cli.main` turned collections off: they are a fifth of the time to the first paint.
+        gc.freeze()
+        gc.enable()
+        self.run_worker(self._session(), group="session", exit_on_error=False)
+        self.run_worker(self._overview.furnish(), group="furnish", exit_on_error=False)
+
+    async def on_unmount(self) -> None:
+        """The session's worker has been cancelled: let it end the server."""
+        try:
+            async with asyncio.timeout(QUIT_SECONDS):
+                await self._session_ended.wait()
+        except TimeoutError:
+            pass
+
+    # The session: from nobody to a live link, and again when that has failed.
+
+    async def _session(self) -> None:
+        self._session_ended.clear()
+        try:
+            while True:
+                failure = await self._attempt()
+                self._hide_card()
+                await self._ask_what_next(failure)
+        finally:
+            self._session_ended.set()
+
+    async def _attempt(self) -> ToolError:
+        """Choose a user if there is none, then hold the link until it fails for good."""
+        from zava_tui.answers import ToolError
+        from zava_tui.link_states import Failed, Live
+
+        failure = ToolError("DATABASE_UNAVAILABLE", "The server ended.")
+        async with AsyncExitStack() as held:
+            self._wait_begins()
+            if self._user is None and self._backend.asks_for_user:
+                try:
+                    preparation = await held.enter_async_context(self._backend.preparation())
+                    users = await preparation.users(self._show_progress)
+                except ToolError as error:
+                    return error
+                self._hide_card()
+                self._user = await self._choose_among(users)
+                self._wait_begins()
+
+            def report(state: LinkState) -> None:
+                nonlocal failure
+                if isinstance(state, Live):
+                    # The server holds the database itself now.
+                    self.run_worker(held.aclose(), group="release", exit_on_error=False)
+                elif isinstance(state, Failed):
+                    failure = ToolError("DATABASE_UNAVAILABLE", state.message, state.hint)
+                self.post_message(LinkChanged(state, link.client))
+
+            link = self._backend.link(self._user)
+            await link.run(report)
+        return failure
+
+    async def _choose_among(self, users: list[DemoUser]) -> str:
+        from zava_tui.screens.user_picker import UserPicker
+
+        return await self.push_screen_wait(UserPicker(users))
+
+    async def _ask_what_next(self, failure: ToolError) -> None:
+        from zava_tui.screens.trouble import TroubleScreen
+
+        choice = await self.push_screen_wait(
+            TroubleScreen(failure, can_choose_user=self._backend.asks_for_user)
+        )
+        if choice == "user":
+            self._user = None
+
+    def on_link_changed(self, message: LinkChanged) -> None:
+        """Tell the overview, and show or hide how far the database is."""
+        from zava_tui.link_states import Live, Preparing
+
+        if isinstance(message.state, Preparing):
+            self._show_progress(message.state.progress)
+        elif isinstance(message.state, Live):
+            self._hide_card()
+        self._overview.link_changed(message.state, message.client)
+
+    # The first-start card, shown only to those who have to wait.
+
+    def _wait_begins(self) -> None:
+        self._progress = None
+        self._waiting_since = self._clock()
+        self.set_timer(PATIENCE_SECONDS + 0.05, self._show_card_if_due)
+
+    def _show_progress(self, progress: SetupProgress) -> None:
+        self._progress = progress
+        if self._card is not None:
+            self._card.show(progress)
+        else:
+            self._show_card_if_due()
+
+    def _show_card_if_due(self) -> None:
+        if self._progress is None or self._waiting_since is None or self._card is not None:
+            return
+        if self._clock() - self._waiting_since >= PATIENCE_SECONDS:
+            from zava_tui.screens.first_start import FirstStartScreen
+
+            self._card = FirstStartScreen(self._clock, self._waiting_since)
+            self._card.show(self._progress)
+            self.push_screen(self._card)
+
+    def _hide_card(self) -> None:
+        self._waiting_since = None
+        if self._card is not None:
+            self._card.dismiss()
+            self._card = None
+
+    # Commands.
+
+    def action_help(self) -> None:
+        """Say what the screen shows and which keys it has."""
+        from zava_tui.screens.help import HelpScreen
+
+        if not isinstance(self.screen, HelpScreen):
+            self.push_screen(HelpScreen(self._overview.panels))
+
+    def get_key_display(self, binding: Binding) -> str:
+        """`ctrl+p` rather than `^p`."""
+        shown = binding.key_display or super().get_key_display(binding).replace("^", "ctrl+")
+        return shown.upper() if shown[:1] == "f" and shown[1:].isdigit() else shown
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """Every action, in a sentence, for the palette."""
+        if screen is self._overview:
+            yield from self._overview.commands()
+        yield SystemCommand("Help", "What this screen shows, and its keys", self.action_help)
+        for name in THEMES:
+            title = f"Theme: {name.removeprefix('zava-')}"
+            yield SystemCommand(
+                title, "Change the colours", lambda name=name: setattr(self, "theme", name)
+            )
+        yield SystemCommand("Quit", "Leave Zava and end its server", self.action_quit)

@@ -1,0 +1,88 @@
+"""The command `zava`."""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import os
+import sys
+from importlib.metadata import version
+
+EXIT_USAGE = 2
+DESCRIPTION = "Zava: the sales of your stores in the terminal, live."
+EPILOG = """\
+examples:
+  zava                      make the demo data if need be, ask who you are, and show the sales
+  zava --user seattle       as the manager of the Seattle store
+  zava --theme light        with dark letters on a light ground
+
+Settings are read from the environment (ZAVA_DATABASE_URL, ZAVA_DATA_DIR, …); see the README.
+"""
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        "zava",
+        description=DESCRIPTION,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--user",
+        metavar="HANDLE",
+        default=os.environ.get("ZAVA_USER") or None,
+        help="who you are, such as seattle or head-office; default: ZAVA_USER, else you are asked",
+    )
+    parser.add_argument("--data-dir", metavar="DIR", help="where the embedded database lives")
+    parser.add_argument(
+        "--theme", choices=("dark", "light"), default="dark", help="colours (default: dark)"
+    )
+    parser.add_argument("--connect", metavar="URL", help="use the server at this address instead")
+    parser.add_argument(
+        "--token",
+        metavar="T",
+        default=os.environ.get("ZAVA_TOKEN") or None,
+        help="the token for that server",
+    )
+    parser.add_argument("--version", action="version", version=f"zava {version('zava')}")
+    return parser
+
+
+def main() -> None:
+    """Open the terminal app; exit code 2 where there is no terminal to open it in."""
+    parser = _parser()
+    options = parser.parse_args()
+    if options.token and not options.connect:
+        parser.error("--token needs --connect URL, the server that it is for")
+    if options.connect and options.data_dir:
+        parser.error("--data-dir is for a server on this machine, --connect for another one")
+    if reason := _no_terminal():
+        print(reason, file=sys.stderr)  # noqa: T201 (there is no app to say it)
+        sys.exit(EXIT_USAGE)
+    # Collections during the imports would delay the first paint by a fifth; the app turns them
+    # on again right after it.
+    gc.disable()
+    from zava_tui.app import ZavaApp
+    from zava_tui.backend import LocalBackend, RemoteBackend
+    from zava_tui.themes import SHORT_NAMES
+
+    backend = (
+        RemoteBackend(options.connect, options.token)
+        if options.connect
+        else LocalBackend(options.data_dir)
+    )
+    app = ZavaApp(backend, user=options.user, theme=SHORT_NAMES[options.theme])
+    app.run()
+    sys.exit(app.return_code)
+
+
+def _no_terminal() -> str | None:
+    """Why the app cannot be shown here, in a sentence; None when it can."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        return "zava draws on a terminal, and this is not one. Run it in a terminal window."
+    if os.environ.get("TERM", "") in ("", "dumb", "unknown"):
+        return (
+            "zava needs a terminal that can move the cursor, and TERM says that this one cannot. "
+            "Try TERM=xterm-256color zava."
+        )
+    return None

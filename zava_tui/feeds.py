@@ -1,0 +1,172 @@
+"""Keeps the panels of the overview supplied: asks the server, hands each panel its answer."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, TypeVar
+
+from zava_tui.answers import DISCONNECTED, ToolError
+from zava_tui.figures import revenue_figures
+from zava_tui.panels.revenue_strip import PERIOD as STRIP_PERIOD
+from zava_tui.sql import REVENUE
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Coroutine
+
+    from textual.screen import Screen
+
+    from zava_tui.client import Client
+    from zava_tui.panels.panel import Panel
+    from zava_tui.panels.pool import PoolPanel
+    from zava_tui.panels.query import QueryPanel
+    from zava_tui.panels.revenue_strip import RevenueStrip
+    from zava_tui.panels.search import SearchPanel
+    from zava_tui.panels.slow_queries import SlowQueriesPanel
+    from zava_tui.panels.top_bar import TopBar
+
+Answer = TypeVar("Answer")
+
+NOT_CONNECTED = ToolError(
+    DISCONNECTED, "There is no server at the moment.", "Your text is kept; run it again when it is."
+)
+LOST_WITH_SERVER = ToolError(
+    DISCONNECTED,
+    "The server stopped while this statement ran.",
+    "It is being restarted; press F5 to run the statement again.",
+)
+
+
+@dataclass(frozen=True)
+class Fed:
+    """The parts of the overview that show what the server knows."""
+
+    bar: TopBar
+    strip: RevenueStrip
+    query: QueryPanel
+    search: SearchPanel
+    slow: SlowQueriesPanel
+    pool: PoolPanel
+
+    @property
+    def panels(self) -> tuple[Panel, ...]:
+        """Those with a border."""
+        return (self.query, self.search, self.slow, self.pool)
+
+
+class Feeds:
+    """What flows from the server into the panels, as workers of their screen.
+
+    A worker's group is exclusive: a newer question drops the answer to an older one.
+    """
+
+    def __init__(self, screen: Screen[None], clock: Callable[[], float], fed: Fed) -> None:
+        self._screen = screen
+        self._clock = clock
+        self._fed = fed
+        self._client: Client | None = None
+        self._has_run = False
+
+    def connect(self, client: Client) -> None:
+        """Start asking; the editor's statement is run only the first time."""
+        self._client = client
+        for panel in self._fed.panels:
+            panel.freshness = replace(panel.freshness, connected=True)
+        self._start("strip", self._feed_strip(client))
+        self._start("slow", self._feed(self._fed.slow, client.slow_queries, self._fed.slow.show))
+        self._start("pool", self._feed(self._fed.pool, client.pool_health, self._fed.pool.show))
+        if not self._has_run:
+            self._has_run = True
+            self.run_current()
+        self._fed.search.ask()
+
+    def disconnect(self) -> None:
+        """Stop asking; the last answers stay, dimmed."""
+        self._client = None
+        for group in ("strip", "slow", "pool", "search"):
+            self._screen.workers.cancel_group(self._screen, group)
+        for panel in self._fed.panels:
+            panel.freshness = replace(panel.freshness, connected=False)
+
+    def run_query(self, sql: str) -> None:
+        """Run a statement and show what it answers."""
+        if self._client is None:
+            self._fed.query.show_trouble(NOT_CONNECTED)
+        elif sql.strip():
+            self._start("query", self._query(self._client, sql))
+
+    def run_current(self) -> None:
+        """Run what is in the editor."""
+        self.run_query(self._fed.query.sql)
+
+    def stop_query(self) -> bool:
+        """End the running statement, here and in the database; whether there was one."""
+        if not self._fed.query.is_running:
+            return False
+        self._screen.workers.cancel_group(self._screen, "query")
+        self._fed.query.remark("stopped")
+        return True
+
+    def search(self, description: str) -> None:
+        """Look for products, unless nobody is there to ask: the next connection asks by itself."""
+        if self._client is not None:
+            self._start("search", self._search(self._client, description))
+
+    async def _query(self, client: Client, sql: str) -> None:
+        panel = self._fed.query
+        panel.freshness = replace(panel.freshness, busy_since=self._clock())
+        try:
+            answer = await client.query(sql)
+        except ToolError as error:
+            panel.show_trouble(LOST_WITH_SERVER if error.code == DISCONNECTED else error)
+        else:
+            await panel.show(answer)
+            panel.freshness = replace(panel.freshness, updated_at=self._clock())
+            if self._screen.focused is None:
+                panel.go()
+        finally:
+            panel.freshness = replace(panel.freshness, busy_since=None)
+
+    async def _search(self, client: Client, description: str) -> None:
+        panel = self._fed.search
+        try:
+            answer = await client.search(description)
+        except ToolError as error:
+            if error.code != DISCONNECTED:
+                panel.show_trouble(error)
+            return
+        if description == panel.description:
+            panel.show(answer)
+            panel.freshness = replace(panel.freshness, updated_at=self._clock())
+
+    async def _feed(
+        self, panel: Panel, ask: Callable[[], Awaitable[Answer]], show: Callable[[Answer], None]
+    ) -> None:
+        """Refresh a panel until the connection ends; the next question waits for the answer."""
+        while True:
+            try:
+                answer = await ask()
+            except ToolError as error:
+                if error.code == DISCONNECTED:
+                    return
+                panel.show_trouble(error)
+            else:
+                show(answer)
+                panel.freshness = replace(panel.freshness, updated_at=self._clock())
+            await asyncio.sleep(panel.PERIOD or 0)
+
+    async def _feed_strip(self, client: Client) -> None:
+        while True:
+            try:
+                answer = await client.query(REVENUE)
+            except ToolError as error:
+                if error.code == DISCONNECTED:
+                    return
+                self._fed.bar.figures_failed(error.message)
+            else:
+                self._fed.strip.show(revenue_figures(answer))
+                self._fed.bar.figures_arrived(self._clock())
+            await asyncio.sleep(STRIP_PERIOD)
+
+    def _start(self, group: str, work: Coroutine[None, None, None]) -> None:
+        self._screen.run_worker(work, group=group, exclusive=True, exit_on_error=False)

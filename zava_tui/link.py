@@ -1,0 +1,159 @@
+"""The link to the server: opened, watched, and opened again when it breaks.
+
+A link is one long-lived coroutine that enters and leaves the MCP session in the same task and
+reports what becomes of it. `LocalLink` starts the server itself; `RemoteLink` reaches one by HTTP.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Protocol
+
+from zava_tui.answers import DISCONNECTED, ToolError
+from zava_tui.client import Client, McpClient
+from zava_tui.heavy import load
+from zava_tui.link_states import Failed, LinkState, Live, Preparing, Retrying, Starting
+from zava_tui.server_process import ServerProcess
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Sequence
+
+    from mcp.client import Transport
+
+FIRST_PAUSE = 1.0
+LONGEST_PAUSE = 15.0
+STEADY_SECONDS = 30.0
+"""A link that was live this long starts over with the shortest pause."""
+LAST_WORDS_SECONDS = 0.5
+"""How long a server whose output has ended may take to say why."""
+
+
+Report = Callable[[LinkState], None]
+
+
+class Link(Protocol):
+    """What the app needs of a link."""
+
+    async def run(self, report: Report) -> None:
+        """Hold the link until cancelled, or until it has failed before it was ever live."""
+
+    @property
+    def client(self) -> Client | None:
+        """The client while the link is live."""
+
+
+class SupervisedLink(ABC):
+    """Holds sessions one after the other, with a longer pause after each that did not last."""
+
+    def __init__(self) -> None:
+        self._client: McpClient | None = None
+
+    @property
+    def client(self) -> Client | None:
+        """The client while the link is live."""
+        return self._client
+
+    async def run(self, report: Report) -> None:
+        """Hold the link until cancelled, or until it has failed before it was ever live."""
+        ever_live = False
+        pause = FIRST_PAUSE
+        while True:
+            live_since: float | None = None
+
+            def note(state: LinkState) -> None:
+                nonlocal live_since
+                if isinstance(state, Live):
+                    live_since = time.monotonic()
+                report(state)
+
+            note(Starting())
+            try:
+                end = await self._hold(note)
+            finally:
+                self._client = None
+            ever_live = ever_live or live_since is not None
+            if not ever_live:
+                report(Failed(end.message, end.hint))
+                return
+            if live_since is not None and time.monotonic() - live_since > STEADY_SECONDS:
+                pause = FIRST_PAUSE
+            report(Retrying(end.message, time.monotonic() + pause))
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE)
+
+    @abstractmethod
+    async def _hold(self, report: Report) -> ToolError:
+        """Hold one session until it ends; the answer says why it did."""
+
+    async def _talk(
+        self, transport: Transport, report: Report, ended: Callable[[], Awaitable[object]] | None
+    ) -> ToolError:
+        """Hold one MCP session over `transport`, at the latest until `ended` returns."""
+        import httpx2
+        import mcp
+
+        end = ToolError(DISCONNECTED, "server stopped")
+        try:
+            async with mcp.Client(transport) as session:
+                client = McpClient(session)
+                # Not raised: errors would leave the session's task groups as exception groups.
+                try:
+                    identity = await client.whoami(lambda progress: report(Preparing(progress)))
+                except ToolError as error:
+                    end = error
+                else:
+                    self._client = client
+                    report(Live(identity))
+                    await (ended or client.disconnected.wait)()
+        except* (OSError, httpx2.HTTPError, mcp.MCPError) as errors:
+            end = ToolError(DISCONNECTED, _first(errors))
+        return end
+
+
+def _first(errors: BaseExceptionGroup[BaseException]) -> str:
+    """The message of the first error in a group of groups."""
+    error: BaseException = errors
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return str(error) or type(error).__name__
+
+
+class LocalLink(SupervisedLink):
+    """The link to a server that this process starts."""
+
+    def __init__(self, command: Sequence[str]) -> None:
+        super().__init__()
+        self._command = command
+
+    async def _hold(self, report: Report) -> ToolError:
+        async with ServerProcess(self._command) as process:
+            # The server imports its own libraries while we import ours.
+            await load("mcp")
+            end = await self._talk(process.streams(), report, process.output_ended.wait)
+            if end.code == DISCONNECTED and await process.ended_within(LAST_WORDS_SECONDS):
+                words = process.last_words() if process.child.returncode else None
+                end = ToolError(DISCONNECTED, words or "server stopped")
+            return end
+
+
+class RemoteLink(SupervisedLink):
+    """The link to a server that runs elsewhere."""
+
+    def __init__(self, url: str, token: str | None) -> None:
+        super().__init__()
+        self._url = url
+        self._token = token
+
+    async def _hold(self, report: Report) -> ToolError:
+        await load("mcp", "mcp.client.streamable_http")
+        import httpx2
+        from mcp.client.streamable_http import streamable_http_client
+
+        headers = {"Authorization": f"Bearer {self._token}"} if self._token else None
+        timeout = httpx2.Timeout(30, read=300)
+        async with httpx2.AsyncClient(headers=headers, timeout=timeout) as http:
+            transport = streamable_http_client(self._url, http_client=http)
+            return await self._talk(transport, report, None)

@@ -1,0 +1,47 @@
+"""What can be said of the link to the server."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from zava_tui.answers import Identity, SetupProgress
+
+
+@dataclass(frozen=True, slots=True)
+class Starting:
+    """The server is being started or reached."""
+
+
+@dataclass(frozen=True, slots=True)
+class Preparing:
+    """The server is making its database."""
+
+    progress: SetupProgress
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """The server answers; `identity` is who it takes us for."""
+
+    identity: Identity
+
+
+@dataclass(frozen=True, slots=True)
+class Retrying:
+    """The link broke and will be opened again at `at` on the monotonic clock."""
+
+    reason: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """There is no link, and trying again by itself would not help."""
+
+    message: str
+    hint: str | None = None
+
+
+LinkState = Starting | Preparing | Live | Retrying | Failed

@@ -1,0 +1,173 @@
+"""What all panels share: a thin border that says what it is and how fresh its data are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.containers import Vertical
+from textual.content import Content
+from textual.widgets import Static
+
+from zava_tui import format as fmt
+
+if TYPE_CHECKING:
+    from textual import events
+    from textual.app import ComposeResult
+
+    from zava_tui.answers import ToolError
+
+STALE_AFTER = 3
+"""Refresh periods without an answer after which data count as stale."""
+CORNERS = 6
+"""Cells of the top border that the title cannot have: corners, a line and a space each side."""
+
+
+@dataclass(frozen=True, slots=True)
+class Freshness:
+    """How fresh a panel's data are.
+
+    `updated_at` is on the screen's clock and None before the first answer; `period` is the refresh
+    period in seconds, None for what is asked for on demand.
+    """
+
+    updated_at: float | None = None
+    period: float | None = None
+    connected: bool = False
+    busy_since: float | None = None
+
+
+def freshness_note(state: Freshness, now: float) -> fmt.Note:
+    """Freshness in a symbol and a word."""
+    if not state.connected:
+        word = "waiting" if state.updated_at is None else fmt.age(now - state.updated_at)
+        return fmt.Note("◌ connecting" if word == "waiting" else f"✖ offline {word}", "bad")
+    if state.busy_since is not None:
+        seconds = now - state.busy_since
+        return fmt.Note("◐ running" + (f" {seconds:.0f} s" if seconds >= 1 else ""), "plain")
+    if state.updated_at is None:
+        return fmt.Note("◌ waiting", "muted")
+    if state.period is None:
+        return fmt.Note("● ready", "good")
+    passed = now - state.updated_at
+    if passed > STALE_AFTER * state.period + 1:
+        return fmt.Note(f"○ stale {fmt.age(passed)}", "warning")
+    return fmt.Note(f"● live {fmt.age(passed)}", "good")
+
+
+TONE_STYLES: dict[fmt.Tone, str] = {
+    "good": "$success",
+    "bad": "$error",
+    "warning": "$warning",
+    "muted": "$quiet",
+    "plain": "$foreground",
+}
+
+
+def styled(note: fmt.Note) -> Content:
+    """A note in the colour of what it means."""
+    return Content.styled(note.text, TONE_STYLES[note.tone])
+
+
+class Panel(Vertical):
+    """A bordered part of a screen. Subclasses compose the inside and get data by method."""
+
+    TITLE: ClassVar[str] = ""
+    SUMMARY: ClassVar[str] = ""
+    """What the panel shows and what one can do in it, for the help screen."""
+    KEYS: ClassVar[tuple[tuple[str, str], ...]] = ()
+    """Its keys and what they do, for the help screen."""
+    PERIOD: ClassVar[float | None] = None
+    FOCUS: ClassVar[tuple[str, ...]] = ()
+    """What takes the focus when the panel is gone to: the first of these that is there."""
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 (Textual's own name)
+        super().__init__(id=id)
+        self.title = self.TITLE
+        self._freshness = Freshness(period=self.PERIOD)
+        self._now = 0.0
+        self._remark = ""
+        self._trouble = Static("", classes="trouble", markup=False)
+        self._trouble.display = False
+
+    def compose(self) -> ComposeResult:
+        """The place for an error; subclasses yield it where it belongs."""
+        yield self._trouble
+
+    def on_mount(self) -> None:
+        """Draw the border for the first time."""
+        self._draw_border()
+
+    def on_resize(self, _: events.Resize) -> None:
+        """Stretch the title over the new width."""
+        self._draw_border()
+
+    def on_descendant_focus(self) -> None:
+        """The border's line takes the colour of focus."""
+        self._draw_border()
+
+    def on_descendant_blur(self) -> None:
+        """The border's line loses the colour of focus."""
+        self._draw_border()
+
+    @property
+    def freshness(self) -> Freshness:
+        """How fresh the data are."""
+        return self._freshness
+
+    @freshness.setter
+    def freshness(self, value: Freshness) -> None:
+        self._freshness = value
+        offline = not value.connected and value.updated_at is not None
+        self.set_class(offline or value.busy_since is not None, "-dimmed")
+        self._draw_border()
+
+    def go(self) -> None:
+        """Put the focus into the panel."""
+        for selector in self.FOCUS:
+            for widget in self.query(selector):
+                if widget.display:
+                    widget.focus()
+                    return
+
+    def tick(self, now: float) -> None:
+        """Let the age in the border grow; `now` is on the screen's clock."""
+        self._now = now
+        self._draw_border()
+
+    def remark(self, text: str) -> None:
+        """A few words about the data, beside their age in the border."""
+        self._remark = text
+        self._draw_border()
+
+    def show_trouble(self, error: ToolError) -> None:
+        """Say what went wrong and what to do, until the next success."""
+        text = f"✖ {fmt.visible(error.message)}"
+        if error.hint:
+            text += f"\n  {fmt.visible(error.hint)}"
+        self._trouble.update(text)
+        self._trouble.display = True
+
+    def clear_trouble(self) -> None:
+        """The last thing went well."""
+        self._trouble.display = False
+
+    def _draw_border(self) -> None:
+        """Title left, remark and age right, the border's own line between them."""
+        room = self.outer_size.width - CORNERS
+        if room <= 0:
+            return
+        line = "$border" if self.has_focus_within else "$rule"
+        title = Content.styled(self.title, "bold" if self.has_focus_within else "")
+        state = styled(freshness_note(self._freshness, self._now))
+        if self._remark:
+            remark = Content.styled(f"{self._remark} · ", "$quiet")
+            if title.cell_length + remark.cell_length + state.cell_length + 3 <= room:
+                state = remark + state
+        fill = room - title.cell_length - state.cell_length - 2
+        if fill < 1:
+            self.border_title = title
+            return
+        self.border_title = Content.assemble(
+            title, " ", ("─" * fill, f"not bold {line}"), " ", state
+        )

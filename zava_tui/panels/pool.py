@@ -1,0 +1,115 @@
+"""The server's database connections: how many are in use, who waits, and what they reach."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from textual.content import Content
+from textual.widgets import Static
+
+from zava_tui import format as fmt
+from zava_tui.panels.panel import Panel, styled
+
+if TYPE_CHECKING:
+    from textual.app import ComposeResult
+
+    from zava_tui.answers import PoolHealth
+
+GAUGE_WIDTH = 10
+STATUS = {
+    "ok": fmt.Note("● ok", "good"),
+    "degraded": fmt.Note("◐ degraded", "warning"),
+    "down": fmt.Note("✖ down", "bad"),
+}
+LABEL_WIDTH = 10
+
+
+class PoolPanel(Panel):
+    """A gauge, the last minute, and a line for each thing the server leans on."""
+
+    TITLE = "Pool"
+    SUMMARY = (
+        "The server's connections to the database: how many are in use now and over the last "
+        "minute, how long calls wait for one, and whether database and search are well."
+    )
+    PERIOD = 2.0
+    FOCUS = ("#pool-text",)
+
+    def compose(self) -> ComposeResult:
+        """The text under a possible error."""
+        yield from super().compose()
+        yield PoolText("", markup=False, id="pool-text")
+
+    def show(self, health: PoolHealth) -> None:
+        """Show a new state."""
+        self.clear_trouble()
+        self.query_one(PoolText).health = health
+
+
+class PoolText(Static, can_focus=True):
+    """The panel's text, laid out anew for every width."""
+
+    _health: PoolHealth | None = None
+
+    @property
+    def health(self) -> PoolHealth | None:
+        """What is shown; None before the first answer."""
+        return self._health
+
+    @health.setter
+    def health(self, value: PoolHealth) -> None:
+        if value != self._health:
+            self._health = value
+            self.refresh(layout=True)
+
+    def render(self) -> Content:
+        """The lines for the present width."""
+        if self._health is None:
+            return Content("")
+        return Content("\n").join(pool_lines(self._health, self.size.width))
+
+
+def pool_lines(health: PoolHealth, width: int) -> list[Content]:
+    """What to say about the pool in lines of `width` cells."""
+    share = health.in_use / health.max_size if health.max_size else 0.0
+    busy = "$warning" if share >= 0.9 else "$accent"
+    waiting = "$warning" if health.waiting else "$quiet"
+    gauge = Content.assemble(
+        _label("in use"),
+        (fmt.gauge(share, GAUGE_WIDTH), busy),
+        f" {health.in_use} of {health.max_size}",
+    )
+    waits = Content.assemble(
+        (f"{'! ' if health.waiting else ''}{health.waiting} waiting", waiting),
+        (f"   wait p95 {fmt.milliseconds(health.wait_p95_ms)}", "$quiet"),
+    )
+    side_by_side = gauge.cell_length + waits.cell_length + 3 <= width
+    lines = (
+        [Content.assemble(gauge, "   ", waits)]
+        if side_by_side
+        else [gauge, Content.assemble(_label(""), waits)]
+    )
+    course = fmt.sparkline(health.in_use_history, max(10, min(60, width - LABEL_WIDTH)), floor=0)
+    lines += [
+        Content.assemble(_label("last min"), (course, "$accent 70%")),
+        _status(
+            "database", health.status, f"PostgreSQL {health.server_version}, {health.database}"
+        ),
+        _status(
+            "search",
+            "ok" if health.coverage >= 1 else "degraded",
+            f"{health.embedder} · {health.dimensions}-d · {health.coverage:.0%} of products",
+        ),
+    ]
+    if health.reason:
+        lines.append(Content.assemble(_label(""), (fmt.visible(health.reason), "$warning")))
+    return lines
+
+
+def _label(text: str) -> Content:
+    return Content.styled(text.ljust(LABEL_WIDTH), "$quiet")
+
+
+def _status(name: str, status: str, detail: str) -> Content:
+    note = STATUS.get(status, fmt.Note(f"◌ {status}", "muted"))
+    return Content.assemble(_label(name), styled(note), (f"  {fmt.visible(detail)}", "$quiet"))

@@ -1,0 +1,142 @@
+"""The query panel: an SQL editor and what its statement answered."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from rich.style import Style
+from textual.binding import Binding
+from textual.containers import Container
+from textual.widgets import Static, TextArea
+from textual.widgets.text_area import TextAreaTheme
+
+from zava_tui import format as fmt
+from zava_tui.messages import QuerySubmitted
+from zava_tui.panels.grid import ResultGrid
+from zava_tui.panels.panel import Panel
+from zava_tui.sql import BEST_SELLERS
+from zava_tui.styles import stylesheet
+
+if TYPE_CHECKING:
+    from textual.app import ComposeResult
+    from textual.binding import BindingType
+
+    from zava_tui.answers import ResultTable, ToolError
+
+SYNTAX = {
+    "keyword": "syntax-keyword",
+    "keyword.operator": "syntax-keyword",
+    "conditional": "syntax-keyword",
+    "type.qualifier": "syntax-keyword",
+    "storageclass": "syntax-keyword",
+    "attribute": "syntax-keyword",
+    "boolean": "syntax-number",
+    "number": "syntax-number",
+    "float": "syntax-number",
+    "string": "syntax-string",
+    "comment": "syntax-comment",
+    "function.call": "syntax-function",
+    "type.builtin": "syntax-function",
+}
+"""Token kinds of the SQL grammar, and the theme's variables for them."""
+
+
+class SqlEditor(TextArea):
+    """An editor for one statement."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("f5,ctrl+enter", "run", "run"),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__(
+            BEST_SELLERS, language="sql", soft_wrap=False, compact=True, id="sql-editor"
+        )
+
+    def on_mount(self) -> None:
+        """Take the colours of the theme, now and whenever it changes."""
+        self._take_colours()
+        self.app.theme_changed_signal.subscribe(self, lambda _: self._take_colours())
+
+    def _take_colours(self) -> None:
+        """The SQL colours of the app's theme; another theme than ours goes without."""
+        variables = self.app.theme_variables
+        styles = {
+            kind: Style(color=variables[name], italic=kind == "comment")
+            for kind, name in SYNTAX.items()
+            if name in variables
+        }
+        name = f"sql-{self.app.theme}"
+        self.register_theme(TextAreaTheme(name, syntax_styles=styles))
+        self.theme = name
+
+    def action_run(self) -> None:
+        """Run the statement."""
+        self.post_message(QuerySubmitted(self.text))
+
+
+class QueryPanel(Panel):
+    """An editor above its results."""
+
+    DEFAULT_CSS = stylesheet("query")
+    SCOPED_CSS = False
+    TITLE = "Query results"
+    SUMMARY = (
+        "Write a SELECT over the retail schema and run it; the rows appear below. It sees the "
+        "stores that you may see, and cannot change anything."
+    )
+    FOCUS = ("#results DataTable", "#sql-editor")
+    KEYS: ClassVar = (
+        ("e", "go to the editor"),
+        ("F5", "run the statement"),
+        ("escape", "stop a running statement, leave the editor"),
+        ("↑ ↓ ← →", "move through the rows"),
+    )
+
+    def compose(self) -> ComposeResult:
+        """Editor, a possible error, results."""
+        yield SqlEditor()
+        yield from super().compose()
+        yield Container(Static("", classes="message", markup=False), id="results")
+
+    @property
+    def sql(self) -> str:
+        """What is in the editor."""
+        return self.query_one(SqlEditor).text
+
+    @property
+    def is_running(self) -> bool:
+        """Whether a statement is on its way."""
+        return self.freshness.busy_since is not None
+
+    async def show(self, answer: ResultTable) -> None:
+        """Show a result in place of the one before."""
+        self.clear_trouble()
+        rows = fmt.count(len(answer.rows))
+        amount = f"first {rows} of more" if answer.truncated else f"{rows} rows"
+        if len(answer.rows) == 1 and not answer.truncated:
+            amount = "1 row"
+        self.remark(f"{amount} · {fmt.milliseconds(answer.elapsed_ms)}")
+        results = self.query_one("#results", Container)
+        had_focus = results.has_focus_within
+        with self.app.batch_update():
+            await results.remove_children()
+            if not answer.rows:
+                await results.mount(
+                    Static(
+                        "No rows. The statement ran well; it just found nothing.",
+                        classes="message",
+                        markup=False,
+                    )
+                )
+                return
+            grid = ResultGrid(answer)
+            await results.mount(grid)
+        if had_focus:
+            grid.focus()
+
+    def show_trouble(self, error: ToolError) -> None:
+        """Say under the editor what is wrong with the statement; older rows stay, dimmed."""
+        super().show_trouble(error)
+        self.remark("")
+        self.add_class("-dimmed")

@@ -1,0 +1,90 @@
+"""The strip on top: revenue now, this week, this month, and today's orders."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from textual.containers import Horizontal
+from textual.content import Content
+from textual.widgets import Static
+
+from zava_tui import format as fmt
+from zava_tui.panels.panel import styled
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from textual.app import ComposeResult
+
+    from zava_tui.figures import RevenueFigures
+
+PERIOD = 5.0
+"""Seconds between two refreshes."""
+NO_FIGURE = "–"
+
+
+class FigureCard(Static):
+    """One figure: its value, how it changed, and its course."""
+
+    def __init__(self, title: str, compared_with: str, *, id: str) -> None:  # noqa: A002
+        super().__init__("", markup=False, id=id)
+        self.border_title = title
+        self._title = title
+        self._compared_with = compared_with
+        self._value = ""
+        self._change: fmt.Note | None = None
+        self._course: Sequence[float] = ()
+
+    def show(self, value: str, change: fmt.Note, course: Sequence[float] = ()) -> None:
+        """Show a new figure."""
+        self._value, self._change, self._course = value, change, course
+        self.refresh(layout=True)
+
+    def render(self) -> Content:
+        """Value, change and course, as far as there are lines for them."""
+        if self._change is None:
+            return Content.styled("…", "$quiet")
+        value = Content.styled(self._value, "bold")
+        change = styled(self._change)
+        if self.has_class("-line"):
+            return Content.assemble((f"{self._title} ", "$quiet"), value, "  ", change)
+        compared = Content.styled(f" {self._compared_with}", "$quiet")
+        if change.cell_length + compared.cell_length <= self.size.width:
+            change += compared
+        course = Content.styled(fmt.sparkline(self._course, self.size.width), "$accent 70%")
+        return Content("\n").join([value, change, course])
+
+
+class RevenueStrip(Horizontal):
+    """Five figures; the narrower the screen, the fewer are shown."""
+
+    def compose(self) -> ComposeResult:
+        """The cards, the most wanted first."""
+        yield FigureCard("Today", "on last week", id="today")
+        yield FigureCard("7 days", "on the 7 before", id="week")
+        yield FigureCard("30 days", "on the 30 before", id="month")
+        yield FigureCard("Orders today", "on last week", id="orders")
+        yield FigureCard("Basket today", "on last week", id="basket")
+
+    def show(self, figures: RevenueFigures) -> None:
+        """Show new figures."""
+        for name in ("today", "week", "month"):
+            figure = getattr(figures, name)
+            self._card(name).show(
+                fmt.money_headline(figure.current),
+                fmt.change(figure.current, figure.previous),
+                figure.course,
+            )
+        orders = figures.orders
+        self._card("orders").show(
+            fmt.count(orders.current),
+            fmt.change_in_count(int(orders.current), int(orders.previous)),
+        )
+        basket, before = figures.basket
+        self._card("basket").show(
+            NO_FIGURE if basket is None else fmt.money_headline(basket),
+            fmt.change(basket, before),
+        )
+
+    def _card(self, name: str) -> FigureCard:
+        return self.query_one(f"#{name}", FigureCard)

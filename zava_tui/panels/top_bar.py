@@ -1,0 +1,106 @@
+"""The first line: who we are on the left, how the link to the server is on the right."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from textual.content import Content
+from textual.widgets import Static
+
+from zava_tui import format as fmt
+from zava_tui.panels.panel import Freshness, freshness_note, styled
+from zava_tui.panels.revenue_strip import PERIOD
+
+if TYPE_CHECKING:
+    from textual.events import Resize
+
+    from zava_tui.answers import Identity
+    from zava_tui.link_states import LinkState
+
+ROLES = {
+    "store_manager": "store manager",
+    "regional_manager": "regional manager",
+    "head_office": "head office",
+    "viewer": "viewer",
+}
+
+
+class TopBar(Static):
+    """One line that always says whether what one sees is true now."""
+
+    def __init__(self) -> None:
+        super().__init__("", markup=False)
+        self._identity: Identity | None = None
+        self._state: LinkState | None = None
+        self._updated_at: float | None = None
+        self._trouble: str | None = None
+        self._now = 0.0
+
+    def link_changed(self, state: LinkState, now: float) -> None:
+        """The link has another state."""
+        from zava_tui.link_states import Live
+
+        self._state, self._now = state, now
+        if isinstance(state, Live):
+            self._identity = state.identity
+        self.refresh()
+
+    def figures_arrived(self, now: float) -> None:
+        """The strip has just been refreshed."""
+        self._updated_at, self._trouble, self._now = now, None, now
+        self.refresh()
+
+    def figures_failed(self, sentence: str) -> None:
+        """The strip could not be refreshed."""
+        self._trouble = sentence
+        self.refresh()
+
+    def tick(self, now: float) -> None:
+        """Let the age grow."""
+        self._now = now
+        self.refresh()
+
+    def on_resize(self, _: Resize) -> None:
+        """Stretch the line."""
+        self.refresh()
+
+    def render(self) -> Content:
+        """The line in the present width."""
+        width = self.size.width
+        state = styled(self._note()).truncate(max(0, width - 6), ellipsis=True)
+        name = Content.styled("Zava", "bold $accent")
+        if self._identity is not None:
+            name += Content.assemble("  ", (fmt.visible(self._identity.display_name), "bold"))
+            role = ROLES.get(self._identity.role, self._identity.role)
+            stores = ", ".join(self._identity.stores)
+            for detail in (f"{role} · {stores}", role):
+                longer = name + Content.styled(f"  {fmt.visible(detail)}", "$quiet")
+                if longer.cell_length + state.cell_length + 2 <= width:
+                    name = longer
+                    break
+        name = name.truncate(max(0, width - state.cell_length - 1), ellipsis=True)
+        gap = max(1, width - name.cell_length - state.cell_length)
+        return Content.assemble(name, " " * gap, state)
+
+    def _note(self) -> fmt.Note:
+        if self._state is None:
+            return fmt.Note("◌ starting the server", "muted")
+        # Not at the top: the bar is painted before there is time to import this.
+        from zava_tui.link_states import Failed, Live, Preparing, Retrying, Starting
+
+        match self._state:
+            case Starting():
+                word = "starting" if self._identity is None else "restarting"
+                return fmt.Note(f"◌ {word} the server", "muted")
+            case Preparing(progress):
+                return fmt.Note(f"◐ preparing the database {progress.overall:.0%}", "plain")
+            case Retrying(reason, at):
+                seconds = max(1, math.ceil(at - self._now))
+                return fmt.Note(f"✖ {reason.rstrip('.')}, restarting in {seconds} s", "bad")
+            case Failed():
+                return fmt.Note("✖ no server", "bad")
+            case Live():
+                if self._trouble is not None:
+                    return fmt.Note(f"✖ {self._trouble}", "bad")
+                return freshness_note(Freshness(self._updated_at, PERIOD, True), self._now)

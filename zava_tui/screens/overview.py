@@ -1,0 +1,237 @@
+"""The overview: the revenue strip above four live panels."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import on
+from textual.app import SystemCommand
+from textual.binding import Binding
+from textual.containers import Container
+from textual.screen import Screen
+from textual.widgets import Footer
+
+from zava_tui.heavy import load
+from zava_tui.messages import QuerySubmitted, SearchRequested
+from zava_tui.panels.panel import Panel
+from zava_tui.panels.revenue_strip import FigureCard, RevenueStrip
+from zava_tui.panels.tab_line import TabLine
+from zava_tui.panels.top_bar import TopBar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from textual import events
+    from textual.app import ComposeResult
+    from textual.binding import BindingType
+
+    from zava_tui.client import Client
+    from zava_tui.feeds import Feeds
+    from zava_tui.link_states import LinkState
+
+TITLES = {"query": "Query results", "search": "Search", "slow": "Slow queries", "pool": "Pool"}
+"""The panels by id, in the order in which the eye, and Tab, go through them."""
+FIELDS = ("sql-editor", "search-field")
+"""Where keys are text."""
+GRID_WIDTH, GRID_HEIGHT = 100, 30
+"""Columns and lines below which the panels become tabs of one."""
+SLIM_WIDTH = 100
+"""Columns below which the strip shows three figures."""
+LOW_HEIGHT = 18
+"""Lines below which the strip becomes one line."""
+
+
+class PanelFrame(Panel):
+    """A panel's frame while what goes into it is still being imported."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(id=name)
+        self.title = TITLES[name]
+
+
+class OverviewScreen(Screen[None]):
+    """Home."""
+
+    AUTO_FOCUS = ""
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("e", "editor", "editor", tooltip="Write SQL"),
+        Binding("slash", "search", "search", key_display="/", tooltip="Find a product"),
+        Binding("f5", "run_query", "run", tooltip="Run the statement in the editor"),
+        Binding("z", "zoom", "maximise", tooltip="One panel, or all of them"),
+        Binding("right_square_bracket,ctrl+pagedown", "next_panel(1)", "next panel", show=False),
+        Binding("left_square_bracket,ctrl+pageup", "next_panel(-1)", "last panel", show=False),
+        Binding("escape", "step_back", "back", show=False),
+    ]
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        super().__init__()
+        self._clock = clock
+        self._client: Client | None = None
+        self._feeds: Feeds | None = None
+        self._current = "query"
+
+    def compose(self) -> ComposeResult:
+        """The frame of everything, from widgets that are quick to import."""
+        yield TopBar()
+        yield RevenueStrip()
+        yield TabLine(TITLES)
+        with Container(id="panels"):
+            for name in TITLES:
+                yield PanelFrame(name)
+        yield Footer()
+
+    def on_mount(self) -> None:
+        """Let the ages grow."""
+        self._mark_current(self._current)
+        self.set_interval(1.0, self._tick)
+
+    async def furnish(self) -> None:
+        """Put the panels into their frames, once their libraries are imported."""
+        await load(
+            *(f"zava_tui.panels.{name}" for name in ("pool", "search", "query")),
+            "zava_tui.feeds",
+        )
+        from zava_tui.feeds import Fed, Feeds
+        from zava_tui.panels.pool import PoolPanel
+        from zava_tui.panels.query import QueryPanel
+        from zava_tui.panels.search import SearchPanel
+        from zava_tui.panels.slow_queries import SlowQueriesPanel
+
+        fed = Fed(
+            bar=self.query_one(TopBar),
+            strip=self.query_one(RevenueStrip),
+            query=QueryPanel(id="query"),
+            search=SearchPanel(id="search"),
+            slow=SlowQueriesPanel(id="slow"),
+            pool=PoolPanel(id="pool"),
+        )
+        area = self.query_one("#panels")
+        with self.app.batch_update():
+            await area.remove_children()
+            await area.mount(*fed.panels)
+        self._mark_current(self._current)
+        self._feeds = Feeds(self, self._clock, fed)
+        if self._client is not None:
+            self._feeds.connect(self._client)
+
+    @property
+    def panels(self) -> list[Panel]:
+        """The panels in their order."""
+        return list(self.query_one("#panels").query_children(Panel))
+
+    # From the server.
+
+    def link_changed(self, state: LinkState, client: Client | None) -> None:
+        """Show the link's state, and ask for data while it is live."""
+        self.query_one(TopBar).link_changed(state, self._clock())
+        if client is self._client:
+            return
+        self._client = client
+        if self._feeds is None:
+            return
+        if client is None:
+            self._feeds.disconnect()
+        else:
+            self._feeds.connect(client)
+
+    @on(QuerySubmitted)
+    def run_submitted(self, message: QuerySubmitted) -> None:
+        """Run what a panel submitted."""
+        if self._feeds is not None:
+            self._feeds.run_query(message.sql)
+
+    @on(SearchRequested)
+    def search_requested(self, message: SearchRequested) -> None:
+        """Look for what a panel wants."""
+        if self._feeds is not None:
+            self._feeds.search(message.description)
+
+    def _tick(self) -> None:
+        now = self._clock()
+        self.query_one(TopBar).tick(now)
+        for panel in self.panels:
+            panel.tick(now)
+
+    # Layout: all panels, or one at a time.
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Reflow for the room there is."""
+        width, height = event.size
+        self.set_class(width < GRID_WIDTH or height < GRID_HEIGHT, "-tabs")
+        self.set_class(width < SLIM_WIDTH, "-slim")
+        self.set_class(height < LOW_HEIGHT, "-low")
+        for card in self.query(FigureCard):
+            card.set_class(height < LOW_HEIGHT, "-line")
+
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        """The panel with the focus is the one that stays when there is room for one."""
+        for ancestor in event.widget.ancestors_with_self:
+            if isinstance(ancestor, Panel) and ancestor.id is not None:
+                self._mark_current(ancestor.id)
+
+    def _mark_current(self, name: str) -> None:
+        self._current = name
+        for panel in self.panels:
+            panel.set_class(panel.id == name, "-current")
+        self.query_one(TabLine).mark(name)
+
+    def action_show_panel(self, name: str) -> None:
+        """Go to a panel."""
+        self._mark_current(name)
+        self.query_one(f"#{name}", Panel).go()
+
+    def action_next_panel(self, step: int) -> None:
+        """Go to the next panel, or the one before."""
+        names = list(TITLES)
+        self.action_show_panel(names[(names.index(self._current) + step) % len(names)])
+
+    def action_zoom(self) -> None:
+        """Give the present panel all the room, or take it back."""
+        self.toggle_class("-zoomed")
+
+    # Keys and commands.
+
+    def action_editor(self) -> None:
+        """Go to the SQL editor."""
+        self._mark_current("query")
+        self.query("#sql-editor").focus()
+
+    def action_search(self) -> None:
+        """Go to the search field."""
+        self._mark_current("search")
+        self.query("#search-field").focus()
+
+    def action_focus_hits(self) -> None:
+        """From the search field to what it found."""
+        self.query("#hits OptionList").focus()
+
+    def action_run_query(self) -> None:
+        """Run the statement in the editor."""
+        if self._feeds is not None:
+            self._feeds.run_current()
+
+    def action_step_back(self) -> None:
+        """One step back: stop what runs, leave the field, show all panels again."""
+        if self._feeds is not None and self._feeds.stop_query():
+            return
+        if self.focused is not None and self.focused.id in FIELDS:
+            self.set_focus(None)
+            self.action_show_panel(self._current)
+        else:
+            self.remove_class("-zoomed")
+
+    def commands(self) -> Iterable[SystemCommand]:
+        """The screen's actions, for the palette."""
+        yield SystemCommand("Editor", "Write SQL in the query panel", self.action_editor)
+        yield SystemCommand("Run query", "Run the statement in the editor", self.action_run_query)
+        yield SystemCommand("Search products", "Find products by a description", self.action_search)
+        yield SystemCommand(
+            "Maximise panel", "Give the present panel all the room, or show all", self.action_zoom
+        )
+        for name, title in TITLES.items():
+            yield SystemCommand(
+                f"Go to {title.lower()}",
+                f"Put the focus on the panel {title}",
+                partial(self.action_show_panel, name),
+            )

@@ -1,0 +1,74 @@
+"""Who are you? The users of the demo data, with what each may see."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import on
+from textual.binding import Binding
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+from textual.widgets import OptionList, Static
+
+from zava_tui import format as fmt
+from zava_tui.panels.rows import RowColumn, RowList
+from zava_tui.panels.top_bar import ROLES
+
+if TYPE_CHECKING:
+    from textual.app import ComposeResult
+    from textual.binding import BindingType
+
+    from zava_tui.preparation import DemoUser
+
+COLUMNS = (
+    RowColumn("who", 18),
+    RowColumn("role", 17, style="$quiet", needs=54),
+    RowColumn("sees", None, style="$quiet"),
+)
+
+
+class UserPicker(ModalScreen[str]):
+    """Dismissed with the handle that was chosen."""
+
+    CSS_PATH = "../styles/cards.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("q,escape", "app.quit", "quit")]
+
+    def __init__(self, users: list[DemoUser]) -> None:
+        super().__init__()
+        self._users = users
+
+    def compose(self) -> ComposeResult:
+        """The question and its answers."""
+        with Vertical(classes="card") as card:
+            card.border_title = "Who are you?"
+            card.border_subtitle = "↑ ↓ choose · enter start · q quit"
+            yield Static(
+                "These are the people of the demo data. Start with zava --user HANDLE to skip "
+                "this question.",
+                classes="lead",
+                markup=False,
+            )
+            yield RowList(COLUMNS)
+
+    def on_mount(self) -> None:
+        """Fill in the users, the first one chosen."""
+        rows = self.query_one(RowList)
+        rows.show(_row(user) for user in self._users)
+        rows.cursor.focus()
+
+    @on(OptionList.OptionSelected)
+    def choose(self, message: OptionList.OptionSelected) -> None:
+        """Take this one."""
+        self.dismiss(self._users[message.option_index].handle)
+
+
+def _row(user: DemoUser) -> tuple[str, str, str]:
+    stores = ", ".join(user.stores)
+    sees = stores if len(user.stores) <= 3 else f"{len(user.stores)} stores: {stores}"
+    if not user.stores:
+        sees = "the catalogue, no sales"
+    return (
+        fmt.visible(user.display_name),
+        ROLES.get(user.role, user.role),
+        fmt.visible(sees),
+    )
