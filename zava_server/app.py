@@ -86,6 +86,7 @@ class Backend:
             async with AsyncExitStack() as stack:
                 self._ready.set_result(await self._open(stack))
                 _log.info("ready", user=self.identity.handle, role=self.identity.role)
+                await self.services.catalogue_search.warm_up()
                 await asyncio.Event().wait()
         except BaseException as error:
             # Whoever waits for readiness must learn of it, a cancellation included.

@@ -179,6 +179,8 @@ def _tell(error: ZavaError, *, as_json: bool = False) -> int:
 
 def main() -> None:
     """The entry point of `zava-server`."""
+    # Whatever is made from here on, logs and keys and directories, is the user's alone.
+    os.umask(0o077)
     try:
         app()
     except ZavaError as error:

@@ -6,7 +6,9 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from zava_server.infrastructure.errors import ValidationError
+import structlog
+
+from zava_server.infrastructure.errors import AIUnavailable, ValidationError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -14,6 +16,8 @@ if TYPE_CHECKING:
     from zava_server.data.catalogue import Catalogue, ProductHit
     from zava_server.data.identity import Identity
     from zava_server.infrastructure.embedders.embedder import Embedder
+
+_log = structlog.get_logger(__name__)
 
 _MOST_HITS = 100
 _LONGEST_QUERY = 10_000
@@ -48,6 +52,13 @@ class CatalogueSearch:
     def __init__(self, catalogue: Catalogue, embedder: Embedder) -> None:
         self._catalogue = catalogue
         self._embedder = embedder
+
+    async def warm_up(self) -> None:
+        """Loads the model before the first search needs it."""
+        try:
+            await self._embedder.embed_query("")
+        except AIUnavailable as error:
+            _log.warning("search by meaning is not available", reason=str(error))
 
     async def search(
         self, identity: Identity, description: str, max_rows: int, threshold: float | None

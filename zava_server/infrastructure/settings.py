@@ -91,7 +91,7 @@ class Settings(BaseSettings):
             raise ValueError(f"{name!r} is no IANA time zone such as America/Los_Angeles") from None
         return name
 
-    @pydantic.field_validator("data_dir", "log_file", "identity_key_file")
+    @pydantic.field_validator("data_dir", "log_file", "identity_key_file", "embedding_model_path")
     @classmethod
     def _absolute(cls, path: Path | None) -> Path | None:
         return path.expanduser().absolute() if path else None
