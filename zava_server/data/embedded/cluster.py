@@ -17,6 +17,7 @@ from zava_server.data.embedded.binaries import safe_in_a_shell
 from zava_server.data.embedded.layout import (
     ELSEWHERE,
     NEW_DATA_PREFIX,
+    OR_ELSEWHERE,
     belongs_to,
     disk_full,
     explained,
@@ -87,7 +88,8 @@ def check(layout: Layout, account: Account, binaries: Binaries) -> bool:
     version = data / "PG_VERSION"
     if not version.is_file():
         raise DatabaseUnavailable(
-            f"{data} holds files that are no PostgreSQL database.", f"Move them away. {ELSEWHERE}"
+            f"{data} holds files that are no PostgreSQL database.",
+            f"Move them away. {OR_ELSEWHERE}",
         )
     major = version.read_text().strip()
     if major != binaries.major:
@@ -141,7 +143,7 @@ def _let_in(layout: Layout, account: Account) -> None:
         return
     raise DatabaseUnavailable(
         f"PostgreSQL does not run as root, and user nobody cannot get into {blocked}.",
-        f"Run `chmod o+x` on it. {ELSEWHERE}",
+        f"Run `chmod o+x` on it. {OR_ELSEWHERE}",
     )
 
 

@@ -20,6 +20,7 @@ PORT = 5432
 """Only part of the socket's name; nothing listens on TCP."""
 NEW_DATA_PREFIX = "postgres.new-"
 ELSEWHERE = "Choose another place with --data-dir or ZAVA_DATA_DIR."
+OR_ELSEWHERE = "Or choose another place with --data-dir or ZAVA_DATA_DIR."
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +130,7 @@ def user_name(uid: int) -> str:
 def disk_full(directory: Path) -> DatabaseUnavailable:
     """The error for a disk without space."""
     return DatabaseUnavailable(
-        f"The disk that holds {directory} is full.", f"Free some space. {ELSEWHERE}"
+        f"The disk that holds {directory} is full.", f"Free some space. {OR_ELSEWHERE}"
     )
 
 
@@ -137,7 +138,7 @@ def belongs_to(directory: Path, uid: int) -> DatabaseUnavailable:
     """The error for another user's directory."""
     return DatabaseUnavailable(
         f"{directory} belongs to {user_name(uid)}, not to {user_name(os.geteuid())}.",
-        f"Run Zava as the user who made it. {ELSEWHERE}",
+        f"Run Zava as the user who made it. {OR_ELSEWHERE}",
     )
 
 
@@ -180,5 +181,5 @@ def _denied(directory: Path) -> DatabaseUnavailable:
             ELSEWHERE,
         )
     return DatabaseUnavailable(
-        f"{user_name(me)} may not write to {existing}.", f"Run `chmod u+rwx` on it. {ELSEWHERE}"
+        f"{user_name(me)} may not write to {existing}.", f"Run `chmod u+rwx` on it. {OR_ELSEWHERE}"
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import tempfile
+import threading
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,6 +51,8 @@ class EmbeddedPostgres:
         self._layout = Layout(Path(os.path.abspath(data_dir)))  # noqa: PTH100 - drops ".." as well
         self._report = report
         self._opened: _Opened | None = None
+        # The file locks keep processes apart, not the threads of one.
+        self._mutex = threading.Lock()
 
     def __enter__(self) -> RunningDatabase:
         return self.open()
@@ -93,13 +96,13 @@ class EmbeddedPostgres:
         opened, self._opened = self._opened, None
         if opened is None:
             return
-        with opened.resources:
+        with self._mutex, opened.resources:
             # Who keeps us waiting here is starting the server, and will be the last one out.
             if opened.gate.wait_exclusive(_LEAVE_SECONDS) and opened.attached.try_exclusive():
                 opened.postmaster.stop()
 
     def _attach(self, opened: _Opened) -> RunningDatabase:
-        with explained(self._layout.root):
+        with self._mutex, explained(self._layout.root):
             if not opened.gate.wait_exclusive(START_SECONDS):
                 raise DatabaseUnavailable(
                     "Another Zava process has been starting or stopping the database for minutes.",
