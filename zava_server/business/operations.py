@@ -78,8 +78,8 @@ class Operations:
 def _judge(pool: PoolFigures, coverage: Coverage) -> tuple[str, str | None]:
     if pool.size == 0:
         return "down", "No connection to the database is open."
-    if pool.waiting:
-        return "degraded", f"{pool.waiting} calls wait for a connection."
+    if pool.waiting and pool.in_use >= pool.max_size:
+        return "degraded", f"All connections are in use, {pool.waiting} calls wait for one."
     if coverage.share < 1:
         missing = coverage.products - coverage.embedded
         return "degraded", f"{missing} products cannot be found by meaning yet."
