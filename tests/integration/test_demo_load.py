@@ -296,11 +296,10 @@ async def plain_owner(database: Database) -> AsyncIterator[asyncpg.Connection]:
         """
     )
     await admin.execute("CREATE DATABASE hosted OWNER hosted")
-    endpoint = replace(database.owner, database="hosted")
-    superuser = await endpoint.connect()
-    await superuser.execute("CREATE EXTENSION vector")
-    await superuser.close()
-    connection = await endpoint.login_as("hosted").connect()
+    connection = await replace(database.owner, database="hosted").connect()
+    await connection.execute("CREATE EXTENSION vector")
+    # The embedded server lets nobody else log in.
+    await connection.execute("SET SESSION AUTHORIZATION hosted")
     await migrate(connection, find_migrations())
     yield connection
     await connection.close()

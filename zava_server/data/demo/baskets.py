@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 # Baskets of one to six different things. With what is dropped (twice the same, out of stock) and
 # the returns, an order has about 2.08 lines.
-_BASKET_SIZES = np.array([0.40, 0.285, 0.165, 0.09, 0.05, 0.01])
+_BASKET_SIZES = np.array([0.41, 0.285, 0.16, 0.088, 0.048, 0.009])
 _BOUGHT_TOGETHER = 0.45
 _DISCOUNTED = 0.15
 _DISCOUNTS = np.array([5, 10, 15, 20, 25, 30])
