@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import tempfile
 import threading
 from contextlib import ExitStack, closing, contextmanager
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
 _LEAVE_SECONDS = 15.0
 # 104 bytes on macOS, 108 on Linux, with the socket's name and a closing zero.
 _LONGEST_HOST = 85
-_PLAIN_PATH = re.compile(r"/[A-Za-z0-9/._-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,8 +158,8 @@ def _open(layout: Layout) -> _Opened:
 
 @contextmanager
 def _short_path(directory: Path) -> Iterator[str]:
-    """A path to `directory` that fits into a socket's address and needs no quoting in a URL."""
-    if _is_short(str(directory)):
+    """A path to `directory` that fits a socket address and is no list of hosts to a client."""
+    if len(os.fsencode(directory)) <= _LONGEST_HOST and "," not in str(directory):
         yield str(directory)
         return
     temporary = tempfile.gettempdir()
@@ -170,7 +168,3 @@ def _short_path(directory: Path) -> Iterator[str]:
         alias = Path(private, "socket")
         alias.symlink_to(directory)
         yield str(alias)
-
-
-def _is_short(path: str) -> bool:
-    return len(path) <= _LONGEST_HOST and _PLAIN_PATH.fullmatch(path) is not None
