@@ -43,12 +43,12 @@ def make_people(rng: np.random.Generator, count: int) -> People:
     last = pick(rng, _commonness(LAST_NAMES), count)
     address = _joined(_plain(FIRST_NAMES)[first], np.array([b"."]), _plain(LAST_NAMES)[last])
     namesake = _occurrence(np.unique(address, return_inverse=True)[1])
-    number = np.where(namesake > 0, (namesake + 1).astype(np.bytes_), b"")
+    numerals = [b"", *(str(n + 1).encode() for n in range(1, namesake.max() + 1))]
     domain = _DOMAINS[pick(rng, _DOMAIN_WEIGHTS, count)]
     return People(
         np.array([name.encode() for name in FIRST_NAMES])[first],
         np.array([name.encode() for name in LAST_NAMES])[last],
-        _joined(address, number, domain),
+        _joined(address, np.array(numerals)[namesake], domain),
     )
 
 
