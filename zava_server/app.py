@@ -114,6 +114,7 @@ class Backend:
                 min_size=settings.pool_min_size,
                 max_size=settings.pool_max_size,
                 acquire_seconds=settings.pool_acquire_seconds,
+                revive=database.revive,
             ).running()
         )
         async with pool.connection() as connection:

@@ -20,13 +20,11 @@ from zava_server.infrastructure.errors import DatabaseUnavailable
 from zava_server.infrastructure.progress import Progress, ReportProgress
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
     import asyncpg
 
     from zava_server.infrastructure.settings import Settings
-
-DEMO_SEED = 2026
 
 # One process prepares, the others wait: the demo data must not be loaded twice.
 _LOCK = 0x7A617662
@@ -38,7 +36,13 @@ class Database:
 
     app: Endpoint
     owner: Endpoint | None
-    embedded: bool
+    revive: Callable[[], Awaitable[None]] | None
+    """Starts the embedded server again where it has died; None for a server that is not ours."""
+
+    @property
+    def embedded(self) -> bool:
+        """Whether the server is ours."""
+        return self.revive is not None
 
 
 @asynccontextmanager
@@ -54,7 +58,7 @@ async def open_database(settings: Settings, report: ReportProgress) -> AsyncIter
             Endpoint.from_url(admin.get_secret_value(), "ZAVA_ADMIN_DATABASE_URL")
             if admin
             else None,
-            embedded=False,
+            revive=None,
         )
         return
     report(Progress("database", 0.0, str(settings.data_dir)))
@@ -66,7 +70,11 @@ async def open_database(settings: Settings, report: ReportProgress) -> AsyncIter
             host=running.host, port=running.port, user=running.owner, database=running.database
         )
         report(Progress("database", 1.0, f"PostgreSQL {running.version}"))
-        yield Database(owner.login_as(APP_ROLE), owner, embedded=True)
+
+        async def revive() -> None:
+            await asyncio.to_thread(postgres.ensure_running)
+
+        yield Database(owner.login_as(APP_ROLE), owner, revive)
     finally:
         # A thread cannot be interrupted: what it opened after all is closed as well.
         await asyncio.wait({opening})
@@ -100,7 +108,6 @@ async def prepare(
         if not await connection.fetchval("SELECT EXISTS (SELECT FROM retail.stores)"):
             await load_demo(
                 connection,
-                seed=DEMO_SEED,
                 until=datetime.now(UTC),
                 scale=demo_scale,
                 report=report,

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -18,8 +19,9 @@ from fastmcp import Client
 from fastmcp.client.transports import StdioTransport
 
 from tests.conftest import Staff
+from zava_server.infrastructure.progress import ignore_progress
 from zava_server.infrastructure.settings import Settings
-from zava_server.startup import Database
+from zava_server.startup import Database, choose_embedder, open_database, prepare
 
 TOOLS = {
     "execute_sales_query",
@@ -355,3 +357,24 @@ def test_it_ends_without_leaving_a_process(
         child for child in children if child.is_running() and "postgres" not in child.name()
     ]
     server.stdout.close()
+
+
+async def test_it_recovers_when_the_postmaster_is_killed(shared_directory: Path) -> None:
+    """With a database of its own, since the other tests share theirs."""
+    alone = Settings(data_dir=shared_directory / "killed")
+    embedder = choose_embedder(alone)
+    async with open_database(alone, ignore_progress) as database:
+        assert database.owner is not None
+        await prepare(database.owner, alone, embedder, ignore_progress, demo_scale=0.1)
+        async with Client(transport(alone, "seattle")) as client:
+            count = "SELECT count(*) FROM orders"
+            before = await call(client, "execute_sales_query", postgresql_query=count)
+            pid = int((alone.data_dir / "postgres" / "postmaster.pid").read_text().split()[0])
+            os.kill(pid, signal.SIGKILL)
+            async with asyncio.timeout(20):
+                while "rows" not in (
+                    after := await call(client, "execute_sales_query", postgresql_query=count)
+                ):
+                    assert after["error"]["code"] == "DATABASE_UNAVAILABLE"
+            assert after["rows"] == before["rows"]
+    await embedder.close()

@@ -16,7 +16,7 @@ from pgvector.asyncpg import register_vector
 from zava_server.infrastructure.errors import Busy, DatabaseUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
     from asyncpg.pool import PoolConnectionProxy
 
@@ -83,9 +83,17 @@ class Pool:
     """An asyncpg pool whose waits are bounded and whose load is known without asking PostgreSQL."""
 
     def __init__(
-        self, endpoint: Endpoint, *, min_size: int, max_size: int, acquire_seconds: float
+        self,
+        endpoint: Endpoint,
+        *,
+        min_size: int,
+        max_size: int,
+        acquire_seconds: float,
+        revive: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
+        """`revive` brings back a database of ours that cannot be reached."""
         self._endpoint = endpoint
+        self._revive = revive
         self._min_size = min_size
         self._max_size = max_size
         self._acquire_seconds = acquire_seconds
@@ -163,6 +171,15 @@ class Pool:
         )
 
     async def _acquire(self, pool: asyncpg.Pool) -> PoolConnectionProxy:
+        try:
+            return await self._acquire_in_time(pool)
+        except (OSError, asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError):
+            if self._revive is None:
+                raise
+            await self._revive()
+            return await self._acquire_in_time(pool)
+
+    async def _acquire_in_time(self, pool: asyncpg.Pool) -> PoolConnectionProxy:
         try:
             return await pool.acquire(timeout=self._acquire_seconds)
         except TimeoutError:

@@ -47,7 +47,8 @@ SELECT c.relname AS name,
     ) AS primary_key,
     (
         SELECT json_agg(regexp_replace(
-            regexp_replace(pg_get_constraintdef(k.oid), '^FOREIGN KEY ', ''), ' REFERENCES ', ' → retail.'
+            regexp_replace(pg_get_constraintdef(k.oid), '^FOREIGN KEY ', ''),
+            ' REFERENCES ', ' → retail.'
         ) ORDER BY k.conname)
         FROM pg_constraint AS k
         JOIN pg_class AS target ON target.oid = k.confrelid
