@@ -13,7 +13,7 @@ from zava_server.business.operations import Operations
 from zava_server.business.sales_queries import SalesQueryService
 from zava_server.business.schemas import SchemaService
 from zava_server.data.catalogue import Catalogue
-from zava_server.data.guard import SqlGuard
+from zava_server.data.guard import RETAIL_POLICY, SqlGuard
 from zava_server.data.identity import Identity, SigningKey, find_user, list_users
 from zava_server.data.pool import Pool
 from zava_server.data.sales_queries import SalesQueries
@@ -131,7 +131,7 @@ class Backend:
         catalogue = Catalogue(transactions)
         queries = SalesQueries(transactions, max_bytes=settings.max_result_bytes)
         services = Services(
-            sales_queries=SalesQueryService(SqlGuard(), queries, monitor),
+            sales_queries=SalesQueryService(SqlGuard(RETAIL_POLICY), queries, monitor),
             catalogue_search=CatalogueSearch(catalogue, embedder),
             schemas=SchemaService(Schemas(transactions)),
             stores=Stores(transactions),

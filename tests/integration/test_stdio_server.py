@@ -16,7 +16,9 @@ from typing import Any
 import psutil
 import pytest
 from fastmcp import Client
+from fastmcp.client.client import CallToolResult
 from fastmcp.client.transports import StdioTransport
+from mcp_types import TextContent
 
 from tests.conftest import Staff
 from zava_server.infrastructure.progress import ignore_progress
@@ -48,6 +50,12 @@ def transport(settings: Settings, user: str) -> StdioTransport:
 async def client(database: Database, settings: Settings) -> AsyncIterator[Client[Any]]:
     async with Client(transport(settings, "seattle")) as client:
         yield client
+
+
+def text_of(result: CallToolResult) -> str:
+    (part,) = result.content
+    assert isinstance(part, TextContent)
+    return part.text
 
 
 async def call(client: Client[Any], tool: str, **arguments: Any) -> dict[str, Any]:
@@ -89,7 +97,7 @@ async def test_a_query_comes_back_as_text_and_as_a_table(client: Client[Any]) ->
         "row_count": 1,
         "truncated": False,
     }
-    assert result.content[0].text == "1 row.\nname,n,x\nTacoma,1.5,\n"
+    assert text_of(result) == "1 row.\nname,n,x\nTacoma,1.5,\n"
 
 
 async def test_the_table_can_be_left_out_of_the_text(client: Client[Any]) -> None:
@@ -101,7 +109,7 @@ async def test_the_table_can_be_left_out_of_the_text(client: Client[Any]) -> Non
             "text": False,
         },
     )
-    assert result.content[0].text == "The first 3 rows of more."
+    assert text_of(result) == "The first 3 rows of more."
     assert result.structured_content is not None
     assert result.structured_content["truncated"]
 
@@ -127,7 +135,7 @@ async def test_an_error_has_a_code_a_sentence_and_a_hint(client: Client[Any]) ->
             "hint": 'Perhaps you meant to reference the column "stores.name".',
         }
     }
-    assert result.content[0].text.startswith("DATABASE_ERROR: column")
+    assert text_of(result).startswith("DATABASE_ERROR: column")
 
 
 @pytest.mark.parametrize(

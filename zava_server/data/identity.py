@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     import asyncpg
+    from asyncpg.pool import PoolConnectionProxy
+
+    AnyConnection = asyncpg.Connection | PoolConnectionProxy
 
 _BLOCK_BYTES = 64
 _KEY_BYTES = 32
@@ -132,18 +135,18 @@ async def install_key(owner: asyncpg.Connection, key: SigningKey) -> None:
     )
 
 
-async def find_user(connection: asyncpg.Connection, handle: str) -> Identity | None:
+async def find_user(connection: AnyConnection, handle: str) -> Identity | None:
     """The user with this handle, if there is one."""
     users = await _find_users(connection, handle)
     return users[0] if users else None
 
 
-async def list_users(connection: asyncpg.Connection) -> Sequence[Identity]:
+async def list_users(connection: AnyConnection) -> Sequence[Identity]:
     """All users, store managers first."""
     return await _find_users(connection, None)
 
 
-async def _find_users(connection: asyncpg.Connection, handle: str | None) -> list[Identity]:
+async def _find_users(connection: AnyConnection, handle: str | None) -> list[Identity]:
     rows = await connection.fetch("SELECT * FROM identity.find_users($1)", handle)
     return [
         Identity(
