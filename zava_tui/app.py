@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import gc
 import time
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import App, SystemCommand
 from textual.binding import Binding
 
+from zava_tui.heavy import load
 from zava_tui.messages import LinkChanged
 from zava_tui.screens.overview import OverviewScreen
+from zava_tui.setup_log import SetupLog
 from zava_tui.themes import DARK, THEMES
 
 if TYPE_CHECKING:
@@ -56,10 +58,10 @@ class ZavaApp(App[None]):
         super().__init__()
         self._backend = backend
         self._user = user
-        self._overview = OverviewScreen(clock)
+        self.overview = OverviewScreen(clock)
         self._clock = clock
-        self._waiting_since: float | None = None
-        self._progress: SetupProgress | None = None
+        self._waiting_since = 0.0
+        self._setup: SetupLog | None = None
         self._card: FirstStartScreen | None = None
         self._session_ended = asyncio.Event()
         self._session_ended.set()
@@ -69,7 +71,7 @@ class ZavaApp(App[None]):
 
     def get_default_screen(self) -> Screen[None]:
         """The overview is home."""
-        return self._overview
+        return self.overview
 
     def on_mount(self) -> None:
         """Paint first; whatever takes long comes after."""
@@ -80,15 +82,13 @@ class ZavaApp(App[None]):
         gc.freeze()
         gc.enable()
         self.run_worker(self._session(), group="session", exit_on_error=False)
-        self.run_worker(self._overview.furnish(), group="furnish", exit_on_error=False)
+        self.run_worker(self.overview.furnish(), group="furnish", exit_on_error=False)
 
     async def on_unmount(self) -> None:
         """The session's worker has been cancelled: let it end the server."""
-        try:
+        with suppress(TimeoutError):
             async with asyncio.timeout(QUIT_SECONDS):
                 await self._session_ended.wait()
-        except TimeoutError:
-            pass
 
     # The session: from nobody to a live link, and again when that has failed.
 
@@ -105,11 +105,10 @@ class ZavaApp(App[None]):
     async def _attempt(self) -> ToolError:
         """Choose a user if there is none, then hold the link until it fails for good."""
         from zava_tui.answers import ToolError
-        from zava_tui.link_states import Failed, Live
+        from zava_tui.link_states import Live
 
-        failure = ToolError("DATABASE_UNAVAILABLE", "The server ended.")
         async with AsyncExitStack() as held:
-            self._wait_begins()
+            self._waiting_since = self._clock()
             if self._user is None and self._backend.asks_for_user:
                 try:
                     preparation = await held.enter_async_context(self._backend.preparation())
@@ -118,24 +117,22 @@ class ZavaApp(App[None]):
                     return error
                 self._hide_card()
                 self._user = await self._choose_among(users)
-                self._wait_begins()
+                self._waiting_since = self._clock()
+            link = self._backend.link(self._user)
 
             def report(state: LinkState) -> None:
-                nonlocal failure
                 if isinstance(state, Live):
                     # The server holds the database itself now.
                     self.run_worker(held.aclose(), group="release", exit_on_error=False)
-                elif isinstance(state, Failed):
-                    failure = ToolError("DATABASE_UNAVAILABLE", state.message, state.hint)
                 self.post_message(LinkChanged(state, link.client))
 
-            link = self._backend.link(self._user)
-            await link.run(report)
-        return failure
+            return await link.run(report)
 
     async def _choose_among(self, users: list[DemoUser]) -> str:
         from zava_tui.screens.user_picker import UserPicker
 
+        # While someone reads, import what the link will need.
+        self.run_worker(load("mcp"), group="load", exit_on_error=False)
         return await self.push_screen_wait(UserPicker(users))
 
     async def _ask_what_next(self, failure: ToolError) -> None:
@@ -155,34 +152,27 @@ class ZavaApp(App[None]):
             self._show_progress(message.state.progress)
         elif isinstance(message.state, Live):
             self._hide_card()
-        self._overview.link_changed(message.state, message.client)
+        self.overview.link_changed(message.state, message.client)
 
     # The first-start card, shown only to those who have to wait.
 
-    def _wait_begins(self) -> None:
-        self._progress = None
-        self._waiting_since = self._clock()
-        self.set_timer(PATIENCE_SECONDS + 0.05, self._show_card_if_due)
-
     def _show_progress(self, progress: SetupProgress) -> None:
-        self._progress = progress
+        if self._setup is None:
+            self._setup = SetupLog(self._waiting_since)
+            self.set_timer(PATIENCE_SECONDS, self._show_card)
+        self._setup.record(progress, self._clock())
         if self._card is not None:
-            self._card.show(progress)
-        else:
-            self._show_card_if_due()
+            self._card.show()
 
-    def _show_card_if_due(self) -> None:
-        if self._progress is None or self._waiting_since is None or self._card is not None:
-            return
-        if self._clock() - self._waiting_since >= PATIENCE_SECONDS:
+    def _show_card(self) -> None:
+        if self._setup is not None and self._card is None:
             from zava_tui.screens.first_start import FirstStartScreen
 
-            self._card = FirstStartScreen(self._clock, self._waiting_since)
-            self._card.show(self._progress)
+            self._card = FirstStartScreen(self._setup, self._clock)
             self.push_screen(self._card)
 
     def _hide_card(self) -> None:
-        self._waiting_since = None
+        self._setup = None
         if self._card is not None:
             self._card.dismiss()
             self._card = None
@@ -194,7 +184,7 @@ class ZavaApp(App[None]):
         from zava_tui.screens.help import HelpScreen
 
         if not isinstance(self.screen, HelpScreen):
-            self.push_screen(HelpScreen(self._overview.panels))
+            self.push_screen(HelpScreen(self.overview.panels))
 
     def get_key_display(self, binding: Binding) -> str:
         """`ctrl+p` rather than `^p`."""
@@ -203,8 +193,8 @@ class ZavaApp(App[None]):
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """Every action, in a sentence, for the palette."""
-        if screen is self._overview:
-            yield from self._overview.commands()
+        if screen is self.overview:
+            yield from self.overview.commands()
         yield SystemCommand("Help", "What this screen shows, and its keys", self.action_help)
         for name in THEMES:
             title = f"Theme: {name.removeprefix('zava-')}"

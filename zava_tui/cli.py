@@ -73,7 +73,11 @@ def main() -> None:
     )
     app = ZavaApp(backend, user=options.user, theme=SHORT_NAMES[options.theme])
     app.run()
-    sys.exit(app.return_code)
+    # Everything is closed by now; taking the imported libraries down would keep the shell's
+    # prompt waiting for another half second.
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(app.return_code or 0)
 
 
 def _no_terminal() -> str | None:

@@ -66,10 +66,12 @@ class Feeds:
         self._fed = fed
         self._client: Client | None = None
         self._has_run = False
+        self._figures_asked = asyncio.Event()
 
     def connect(self, client: Client) -> None:
         """Start asking; the editor's statement is run only the first time."""
         self._client = client
+        self._figures_asked.clear()
         for panel in self._fed.panels:
             panel.freshness = replace(panel.freshness, connected=True)
         self._start("strip", self._feed_strip(client))
@@ -142,7 +144,11 @@ class Feeds:
     async def _feed(
         self, panel: Panel, ask: Callable[[], Awaitable[Answer]], show: Callable[[Answer], None]
     ) -> None:
-        """Refresh a panel until the connection ends; the next question waits for the answer."""
+        """Refresh a panel until the connection ends; the next question waits for the answer.
+
+        The first one waits for the strip: slow queries and pool report on the calls before them.
+        """
+        await self._figures_asked.wait()
         while True:
             try:
                 answer = await ask()
@@ -166,6 +172,7 @@ class Feeds:
             else:
                 self._fed.strip.show(revenue_figures(answer))
                 self._fed.bar.figures_arrived(self._clock())
+            self._figures_asked.set()
             await asyncio.sleep(STRIP_PERIOD)
 
     def _start(self, group: str, work: Coroutine[None, None, None]) -> None:

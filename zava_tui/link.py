@@ -37,8 +37,8 @@ Report = Callable[[LinkState], None]
 class Link(Protocol):
     """What the app needs of a link."""
 
-    async def run(self, report: Report) -> None:
-        """Hold the link until cancelled, or until it has failed before it was ever live."""
+    async def run(self, report: Report) -> ToolError:
+        """Hold the link until cancelled; or say why it failed before it was ever live."""
 
     @property
     def client(self) -> Client | None:
@@ -56,8 +56,8 @@ class SupervisedLink(ABC):
         """The client while the link is live."""
         return self._client
 
-    async def run(self, report: Report) -> None:
-        """Hold the link until cancelled, or until it has failed before it was ever live."""
+    async def run(self, report: Report) -> ToolError:
+        """Hold the link until cancelled; or say why it failed before it was ever live."""
         ever_live = False
         pause = FIRST_PAUSE
         while True:
@@ -76,8 +76,8 @@ class SupervisedLink(ABC):
                 self._client = None
             ever_live = ever_live or live_since is not None
             if not ever_live:
-                report(Failed(end.message, end.hint))
-                return
+                report(Failed())
+                return end
             if live_since is not None and time.monotonic() - live_since > STEADY_SECONDS:
                 pause = FIRST_PAUSE
             report(Retrying(end.message, time.monotonic() + pause))
@@ -133,9 +133,16 @@ class LocalLink(SupervisedLink):
             # The server imports its own libraries while we import ours.
             await load("mcp")
             end = await self._talk(process.streams(), report, process.output_ended.wait)
-            if end.code == DISCONNECTED and await process.ended_within(LAST_WORDS_SECONDS):
-                words = process.last_words() if process.child.returncode else None
-                end = ToolError(DISCONNECTED, words or "server stopped")
+            if end.code == DISCONNECTED:
+                await process.ended_within(LAST_WORDS_SECONDS)
+                if words := process.last_words():
+                    end = ToolError(DISCONNECTED, words)
+                elif self._client is None:
+                    end = ToolError(
+                        DISCONNECTED,
+                        "The server stopped before it was ready.",
+                        f"Its log may say why: {process.log_name}",
+                    )
             return end
 
 

@@ -38,10 +38,7 @@ class Retrying:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """There is no link, and trying again by itself would not help."""
-
-    message: str
-    hint: str | None = None
+    """There was no link, and trying again by itself would not help."""
 
 
 LinkState = Starting | Preparing | Live | Retrying | Failed

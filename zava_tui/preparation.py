@@ -12,12 +12,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from zava_tui.answers import SetupProgress, ToolError
 from zava_tui.server_process import ServerProcess
+from zava_tui.setup_log import STEPS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-
-STEPS = {"database": 0.08, "schema": 0.04, "demo data": 0.63, "search index": 0.25}
-"""The steps in their order, and about what share of the time each takes."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ GRACE_SECONDS = 0.7
 """How long a child may take to end by itself after its input was closed."""
 KILL_SECONDS = 0.2
 """How long it may take after a SIGTERM before it is killed."""
+TRACEBACK = "Traceback (most recent call last)"
 LOG_LIMIT = 2**20
 """Bytes; a longer log is started afresh."""
 
@@ -77,8 +78,23 @@ class ServerProcess:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self._stop()
+        # Cancelling this would leave the child behind, and quitting cancels twice; the waits in
+        # it are bounded.
+        stopping = asyncio.create_task(self._stop())
+        cancelled = False
+        while not stopping.done():
+            try:
+                await asyncio.shield(stopping)
+            except asyncio.CancelledError:
+                cancelled = True
         self._log.close()
+        if cancelled:
+            raise asyncio.CancelledError
+
+    @property
+    def log_name(self) -> str:
+        """Where the child's stderr goes."""
+        return str(self._log.name)
 
     @property
     def child(self) -> asyncio.subprocess.Process:
@@ -118,10 +134,17 @@ class ServerProcess:
         return True
 
     def last_words(self) -> str | None:
-        """The last line that this child wrote to stderr, if it wrote one."""
+        """Why a child that gave up by itself did so: the last line that it wrote to stderr.
+
+        None when it ended well, was killed, said nothing, or fell over with a traceback.
+        """
+        if self.child.returncode is None or self.child.returncode <= 0:
+            return None
         self._log.seek(self._log_start)
-        lines = self._log.read().decode(errors="replace").split("\n")
-        return next((line.strip() for line in reversed(lines) if line.strip()), None)
+        text = self._log.read().decode(errors="replace")
+        if TRACEBACK in text:
+            return None
+        return next((line.strip() for line in reversed(text.split("\n")) if line.strip()), None)
 
     async def _stop(self) -> None:
         """Close the input; terminate and then kill a child that does not end by itself."""

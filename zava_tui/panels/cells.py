@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, Any
 from zava_tui import format as fmt
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from zava_tui.answers import Column
 
 NULL = "∅"
 EMPTY = '""'
 MOST_DECIMALS = 4
+WIDEST, NARROWEST = 60, 16
+"""Cells that a column of text may take where there is room, and may keep where there is none."""
 INTEGERS = {"int2", "int4", "int8"}
 FRACTIONS = {"numeric", "float4", "float8", "money"}
 NAME_OF_A_LABEL = re.compile(
@@ -55,6 +57,20 @@ def _decimals(value: Any) -> int:
     if isinstance(value, float) and value != int(value):
         return len(repr(value).partition(".")[2].partition("e")[0])
     return 0
+
+
+def column_widths(wanted: Sequence[int], shrinks: Sequence[bool], room: int) -> list[int]:
+    """Widths that share `room` cells: the widest columns that may shrink give way first.
+
+    Where even the narrowest do not fit, the rest is for scrolling.
+    """
+    for limit in range(WIDEST, NARROWEST - 1, -1):
+        widths = [
+            min(width, limit) if may else width for width, may in zip(wanted, shrinks, strict=True)
+        ]
+        if sum(widths) <= room:
+            break
+    return widths
 
 
 def cell_text(value: Any, how: CellFormat) -> str:

@@ -7,22 +7,27 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 from rich.cells import cell_len
 from rich.text import Text
 from textual.binding import Binding
+from textual.containers import Container
+from textual.widgets import Static
 from textual_fastdatatable import DataTable
 from textual_fastdatatable.backend import DataTableBackend
 
 from zava_tui import format as fmt
 from zava_tui.answers import ResultTable
-from zava_tui.panels.cells import EMPTY, NULL, cell_format, cell_text
+from zava_tui.panels.cells import EMPTY, NULL, cell_format, cell_text, column_widths
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from textual.binding import BindingType
+    from textual.widget import Widget
 
-WIDEST_CELL = 48
-"""Cells; longer text is cut with `…`."""
 MEASURED_ROWS = 2_000
 """Rows that a column's width and decimals are taken from."""
+SCROLLBAR = 1
+PADDING = 2
+"""Cells that the table puts around the text of a cell."""
+NO_ROWS = "No rows. The statement ran well; it just found nothing."
 
 
 class ResultBackend(DataTableBackend[ResultTable]):
@@ -42,10 +47,7 @@ class ResultBackend(DataTableBackend[ResultTable]):
             for index, column in enumerate(data.columns)
         ]
         self._widths = [
-            max(
-                (min(WIDEST_CELL, cell_len(cell_text(row[index], how))) for row in sample),
-                default=0,
-            )
+            max((cell_len(cell_text(row[index], how)) for row in sample), default=0)
             for index, how in enumerate(self.formats)
         ]
 
@@ -121,15 +123,60 @@ class ResultGrid(DataTable, inherit_bindings=False):
         Binding("ctrl+down,ctrl+end,G", "cursor_table_end", "Last row", show=False),
     ]
 
-    def __init__(self, result: ResultTable) -> None:
+    def __init__(self, result: ResultTable, room: int) -> None:
         backend = ResultBackend(result)
+        names = [fmt.visible(column.name) for column in result.columns]
+        wanted = [
+            max(cell_len(name), width)
+            for name, width in zip(names, backend.column_content_widths, strict=True)
+        ]
         super().__init__(
             backend=backend,
             column_labels=[
-                Text(fmt.visible(column.name), justify="right" if how.numeric else "left")
-                for column, how in zip(result.columns, backend.formats, strict=True)
+                Text(name, justify="right" if how.numeric else "left")
+                for name, how in zip(names, backend.formats, strict=True)
             ],
-            max_column_content_width=WIDEST_CELL,
+            column_widths=[
+                *column_widths(
+                    wanted,
+                    [not how.numeric for how in backend.formats],
+                    room - SCROLLBAR - PADDING * len(names),
+                )
+            ],
             render_markup=False,
             null_rep=NULL,
         )
+
+
+class ResultView(Container):
+    """The place for one result: its grid, or a sentence when it has no rows."""
+
+    def __init__(self, *, id: str) -> None:  # noqa: A002 (Textual's own name)
+        super().__init__(id=id)
+        self._result: ResultTable | None = None
+        self._room = 0
+
+    async def show(self, result: ResultTable) -> None:
+        """Put a result in place of the one before."""
+        self._result, self._room = result, self.size.width
+        if result.rows:
+            await self._replace(ResultGrid(result, self._room))
+        else:
+            await self._replace(Static(NO_ROWS, classes="message", markup=False))
+
+    async def on_resize(self) -> None:
+        """Share the new width among the columns, the cursor staying where it is."""
+        if self._result is None or self.size.width == self._room:
+            return
+        cursors = [grid.cursor_coordinate for grid in self.query(ResultGrid)]
+        await self.show(self._result)
+        for grid, cursor in zip(self.query(ResultGrid), cursors, strict=False):
+            grid.move_cursor(row=cursor.row, column=cursor.column)
+
+    async def _replace(self, widget: Widget) -> None:
+        had_focus = self.has_focus_within
+        with self.app.batch_update():
+            await self.remove_children()
+            await self.mount(widget)
+        if had_focus:
+            widget.focus()

@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING, ClassVar
 
 from rich.style import Style
 from textual.binding import Binding
-from textual.containers import Container
-from textual.widgets import Static, TextArea
+from textual.widgets import TextArea
 from textual.widgets.text_area import TextAreaTheme
 
 from zava_tui import format as fmt
 from zava_tui.messages import QuerySubmitted
-from zava_tui.panels.grid import ResultGrid
+from zava_tui.panels.grid import ResultView
 from zava_tui.panels.panel import Panel
 from zava_tui.sql import BEST_SELLERS
 from zava_tui.styles import stylesheet
@@ -97,7 +96,7 @@ class QueryPanel(Panel):
         """Editor, a possible error, results."""
         yield SqlEditor()
         yield from super().compose()
-        yield Container(Static("", classes="message", markup=False), id="results")
+        yield ResultView(id="results")
 
     @property
     def sql(self) -> str:
@@ -117,23 +116,7 @@ class QueryPanel(Panel):
         if len(answer.rows) == 1 and not answer.truncated:
             amount = "1 row"
         self.remark(f"{amount} · {fmt.milliseconds(answer.elapsed_ms)}")
-        results = self.query_one("#results", Container)
-        had_focus = results.has_focus_within
-        with self.app.batch_update():
-            await results.remove_children()
-            if not answer.rows:
-                await results.mount(
-                    Static(
-                        "No rows. The statement ran well; it just found nothing.",
-                        classes="message",
-                        markup=False,
-                    )
-                )
-                return
-            grid = ResultGrid(answer)
-            await results.mount(grid)
-        if had_focus:
-            grid.focus()
+        await self.query_one(ResultView).show(answer)
 
     def show_trouble(self, error: ToolError) -> None:
         """Say under the editor what is wrong with the statement; older rows stay, dimmed."""

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 DEBOUNCE_SECONDS = 0.25
 EXAMPLE = "something to stop a dripping tap"
-BAR_WIDTH = 7
+BAR_WIDTH = 5
 COLUMNS = (
     RowColumn("match", BAR_WIDTH, style="$accent"),
     RowColumn("", 3, "right"),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
+from textual.widgets import Static
+
 from zava_tui import format as fmt
 from zava_tui.panels.panel import Panel
 from zava_tui.panels.rows import RowColumn, RowList
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
 
     from zava_tui.answers import SlowQueries
 
+NONE_YET = "No statement has been run yet. F5 runs the one in the editor."
 COLUMNS = (
     RowColumn("calls", 6, "right"),
     RowColumn("mean", 8, "right", needs=80),
@@ -40,10 +43,17 @@ class SlowQueriesPanel(Panel):
         """The table under a possible error."""
         yield from super().compose()
         yield RowList(COLUMNS, id="slow-rows")
+        yield Static(NONE_YET, classes="message", markup=False)
+
+    def on_mount(self) -> None:
+        """Nothing is known yet."""
+        self.query_one(".message").display = False
 
     def show(self, answer: SlowQueries) -> None:
         """Show new statistics."""
         self.clear_trouble()
+        self.query_one(RowList).display = bool(answer.queries)
+        self.query_one(".message").display = not answer.queries
         self.query_one(RowList).show(
             (
                 fmt.count(query.calls),

@@ -85,7 +85,7 @@ class TopBar(Static):
 
     def _note(self) -> fmt.Note:
         if self._state is None:
-            return fmt.Note("◌ starting the server", "muted")
+            return fmt.Note("◌ starting", "muted")
         # Not at the top: the bar is painted before there is time to import this.
         from zava_tui.link_states import Failed, Live, Preparing, Retrying, Starting
 

@@ -9,13 +9,14 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from zava_tui import format as fmt
+from zava_tui.setup_log import STEPS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from textual.app import ComposeResult
 
-    from zava_tui.answers import SetupProgress
+    from zava_tui.setup_log import SetupLog
 
 EXPLANATIONS = {
     "database": "a private PostgreSQL of your own",
@@ -24,8 +25,7 @@ EXPLANATIONS = {
     "search index": "every product by the meaning of its description",
 }
 BAR_WIDTH = 40
-ESTIMATE_FROM = 0.15
-"""Share done from which on the rest can be estimated."""
+NAME_WIDTH = 14
 
 
 class FirstStartScreen(ModalScreen[None]):
@@ -33,12 +33,10 @@ class FirstStartScreen(ModalScreen[None]):
 
     CSS_PATH = "../styles/cards.tcss"
 
-    def __init__(self, clock: Callable[[], float], since: float) -> None:
+    def __init__(self, log: SetupLog, clock: Callable[[], float]) -> None:
         super().__init__()
+        self._log = log
         self._clock = clock
-        self._since = since
-        self._progress: SetupProgress | None = None
-        self._begun: dict[str, float] = {}
         self._text = Static("", classes="card", markup=False)
         self._text.border_title = "First start"
 
@@ -47,54 +45,39 @@ class FirstStartScreen(ModalScreen[None]):
         yield self._text
 
     def on_mount(self) -> None:
-        """Let the times grow."""
-        self.set_interval(0.5, self._draw)
+        """Show what is known, and let the times grow."""
+        self.show()
+        self.set_interval(0.5, self.show)
 
-    def show(self, progress: SetupProgress) -> None:
+    def show(self) -> None:
         """Show how far it is."""
-        self._progress = progress
-        if progress.step not in self._begun:
-            self._begun[progress.step] = self._clock() if self._begun else self._since
-        self._draw()
-
-    def _draw(self) -> None:
-        if self._progress is not None:
-            self._text.update(setup_card(self._progress, self._begun, self._since, self._clock()))
+        self._text.update(setup_card(self._log, self._clock()))
 
 
-def setup_card(
-    progress: SetupProgress, begun: dict[str, float], since: float, now: float
-) -> Content:
-    """The card's text; `begun` says on the clock when each step seen so far began."""
-    lines = [
-        Content.styled("Zava is making its database on this machine. This happens once.", "$quiet"),
-        Content(""),
-    ]
-    steps = list(EXPLANATIONS)
-    present = steps.index(progress.step) if progress.step in EXPLANATIONS else 0
+def setup_card(log: SetupLog, now: float) -> Content:
+    """The card's text."""
+    where = f" in {fmt.visible(log.place)}" if log.place else ""
+    lead = f"Zava is making its database{where}. This happens once."
+    if log.latest is None:
+        return Content.styled(lead, "$quiet")
+    steps = list(STEPS)
+    present = steps.index(log.latest.step) if log.latest.step in STEPS else 0
+    lines = []
     for index, step in enumerate(steps):
+        name = step.ljust(NAME_WIDTH)
         if index < present:
-            ended = min(
-                (begun[later] for later in steps[index + 1 :] if later in begun), default=now
-            )
-            took = fmt.milliseconds(1000 * (ended - begun[step])) if step in begun else ""
-            lines.append(Content.assemble(("✔ ", "$success"), step.ljust(14), (took, "$quiet")))
+            seconds = log.took(step, now)
+            took = "" if seconds is None else fmt.milliseconds(1000 * seconds)
+            lines.append(Content.assemble(("✔ ", "$success"), name, (took, "$quiet")))
         elif index == present:
-            detail = fmt.visible(progress.detail) or EXPLANATIONS[step]
-            lines.append(Content.assemble(("◐ ", "$accent"), (step.ljust(14), "bold"), detail))
+            detail = fmt.visible(log.latest.detail) or EXPLANATIONS[step]
+            lines.append(Content.assemble(("◐ ", "$accent"), (name, "bold"), detail))
         else:
-            text = f"○ {step.ljust(14)}{EXPLANATIONS[step]}"
-            lines.append(Content.styled(text, "$quiet"))
-    rest = ""
-    if progress.overall >= ESTIMATE_FROM:
-        rest = fmt.time_left((now - since) * (1 - progress.overall) / progress.overall)
-    return Content("\n").join(
-        [
-            *lines,
-            Content(""),
-            Content.assemble(
-                (fmt.gauge(progress.overall, BAR_WIDTH), "$accent"), f"  {progress.overall:.0%}"
-            ),
-            Content.styled(rest, "$quiet"),
-        ]
+            lines.append(Content.styled(f"○ {name}{EXPLANATIONS[step]}", "$quiet"))
+    bar = Content.assemble(
+        (fmt.gauge(log.latest.overall, BAR_WIDTH), "$accent"), f"  {log.latest.overall:.0%}"
     )
+    left = log.left(now)
+    rest = Content.styled("" if left is None else fmt.time_left(left), "$quiet")
+    blank = Content("")
+    return Content("\n").join([Content.styled(lead, "$quiet"), blank, *lines, blank, bar, rest])

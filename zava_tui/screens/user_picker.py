@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from zava_tui.preparation import DemoUser
 
 COLUMNS = (
-    RowColumn("who", 18),
-    RowColumn("role", 17, style="$quiet", needs=54),
+    RowColumn("who", 16),
+    RowColumn("handle", 15, style="$accent", needs=66),
+    RowColumn("role", 16, style="$quiet", needs=54),
     RowColumn("sees", None, style="$quiet"),
 )
 
@@ -54,6 +55,7 @@ class UserPicker(ModalScreen[str]):
         """Fill in the users, the first one chosen."""
         rows = self.query_one(RowList)
         rows.show(_row(user) for user in self._users)
+        rows.cursor.highlighted = 0
         rows.cursor.focus()
 
     @on(OptionList.OptionSelected)
@@ -62,13 +64,14 @@ class UserPicker(ModalScreen[str]):
         self.dismiss(self._users[message.option_index].handle)
 
 
-def _row(user: DemoUser) -> tuple[str, str, str]:
+def _row(user: DemoUser) -> tuple[str, ...]:
     stores = ", ".join(user.stores)
-    sees = stores if len(user.stores) <= 3 else f"{len(user.stores)} stores: {stores}"
+    sees = stores if len(user.stores) <= 2 else f"{len(user.stores)} stores"
     if not user.stores:
-        sees = "the catalogue, no sales"
+        sees = "catalogue, no sales"
     return (
         fmt.visible(user.display_name),
+        fmt.visible(user.handle),
         ROLES.get(user.role, user.role),
         fmt.visible(sees),
     )

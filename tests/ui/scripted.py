@@ -1,0 +1,279 @@
+"""A backend that does what a test tells it to: fixed answers, and a link that breaks on command."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
+
+from textual.widgets import Input, TextArea
+
+from zava_tui.answers import (
+    Column,
+    Hit,
+    Identity,
+    PoolHealth,
+    ResultTable,
+    SearchHits,
+    SetupProgress,
+    SlowQueries,
+    SlowQuery,
+    ToolError,
+)
+from zava_tui.app import ZavaApp
+from zava_tui.link_states import Failed, LinkState, Live, Starting
+from zava_tui.preparation import DemoUser
+from zava_tui.sql import REVENUE
+
+if TYPE_CHECKING:
+    from textual.pilot import Pilot
+
+    from zava_tui.client import Client
+    from zava_tui.link import Link, Report
+    from zava_tui.preparation import Preparation
+    from zava_tui.screens.overview import OverviewScreen
+
+MAYA = Identity("seattle", "Maya Lindqvist", "store_manager", ("Seattle",))
+USERS = [
+    DemoUser("bellevue", "Daniel Park", "store_manager", ("Bellevue",)),
+    DemoUser("seattle", "Maya Lindqvist", "store_manager", ("Seattle",)),
+    DemoUser(
+        "puget-sound", "Carol Nakamura", "regional_manager", ("Bellevue", "Everett", "Tacoma")
+    ),
+    DemoUser("catalogue-agent", "Catalogue agent", "viewer", ()),
+]
+
+_DAYS = (6412.5, 7120.0, 5880.25, 6790.4, 8015.1, 9230.0, 4782.75)
+REVENUE_ROWS = [
+    [
+        days_ago,
+        _DAYS[days_ago % 7] * (1 - days_ago / 400),
+        {0: 6412.5, 7: 5705.0, 30: 5100.0}.get(days_ago, 0),
+        {0: 41, 7: 36, 30: 33}.get(days_ago, 0),
+    ]
+    for days_ago in range(60)
+]
+
+BEST_SELLERS = ResultTable(
+    columns=(
+        Column("product", "text"),
+        Column("units", "int8"),
+        Column("revenue", "numeric"),
+        Column("note", "text"),
+        Column("product_id", "int8"),
+    ),
+    rows=[
+        ["Deck Stain, Cedar, 5 gal", 1038, 14940.0, None, 100201],
+        ["20V Cordless Drill/Driver Kit, 1/2 in", 221, 12154.78, "", 100202],
+        ["All-Purpose Latex Primer, 1 gal", 388, 9302.12, "promoted", 100203],
+        ["Faucet Washer Assortment, 120-Piece", 512, 3573.76, None, 100204],
+        ["[bold]Markup[/] stays markup", 12, 120.0, "\x1b[31mescape\x1b[0m", 100205],
+        ["漢字 and a line\nbreak", 7, -33.5, "\u202ereordered", 100206],
+    ],
+    truncated=False,
+    elapsed_ms=4.2,
+)
+DRIPPING_TAP = SearchHits(
+    hits=(
+        Hit("PL-1", "Faucet Washer Kit", "plumbing", 6.49, 0.71, 34, weak=False),
+        Hit("PL-2", "Valve Seat Wrench", "plumbing", 14.99, 0.66, 6, weak=False),
+        Hit("PL-3", "Pipe Thread Tape 1/2 in", "plumbing", 2.19, 0.58, 210, weak=False),
+        Hit("PL-4", "Compression Sleeve Puller", "plumbing", 1024.5, 0.41, 0, weak=True),
+    ),
+    notice=None,
+    elapsed_ms=8.0,
+)
+SLOW = SlowQueries(
+    queries=(
+        SlowQuery(
+            "SELECT c.last_name, sum(o.total_amount) FROM …", 12, 0, 3, 817.0, 1410.0, 9804.0
+        ),
+        SlowQuery(
+            "SELECT p.name AS product, sum(i.quantity)\n  FROM …", 4, 1, 0, 38.0, 52.0, 152.0
+        ),
+        SlowQuery("WITH clock AS (…) SELECT days_ago", 210, 0, 0, 3.1, 4.9, 651.0),
+    ),
+    threshold_ms=1000.0,
+)
+POOL = PoolHealth(
+    status="ok",
+    reason=None,
+    size=4,
+    in_use=3,
+    waiting=0,
+    max_size=10,
+    wait_p95_ms=0.3,
+    server_version="18.6",
+    database="embedded",
+    in_use_history=(0, 1, 1, 2, 3, 2, 1, 0, 0, 1, 4, 6, 3, 2, 1, 1, 2, 3),
+    embedder="local",
+    dimensions=384,
+    coverage=1.0,
+)
+
+
+class Clock:
+    """Time that passes when a test says so."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class ScriptedClient:
+    """Answers from fixed values; a test may replace what `query` and `search` do."""
+
+    def __init__(self) -> None:
+        self.statements: list[str] = []
+        self.searches: list[str] = []
+        self.on_query: Callable[[str], Awaitable[ResultTable]] | None = None
+        self.on_search: Callable[[str], Awaitable[SearchHits]] | None = None
+
+    async def whoami(self, report: Callable[[SetupProgress], None]) -> Identity:
+        return MAYA
+
+    async def query(self, sql: str, max_rows: int = 1000) -> ResultTable:
+        if sql == REVENUE:
+            return ResultTable((), REVENUE_ROWS, truncated=False, elapsed_ms=3.0)
+        self.statements.append(sql)
+        return await self.on_query(sql) if self.on_query else BEST_SELLERS
+
+    async def search(self, description: str, max_rows: int = 20) -> SearchHits:
+        self.searches.append(description)
+        return await self.on_search(description) if self.on_search else DRIPPING_TAP
+
+    async def slow_queries(self, limit: int = 50) -> SlowQueries:
+        return SLOW
+
+    async def pool_health(self) -> PoolHealth:
+        return POOL
+
+
+class ScriptedLink:
+    """A link that a test makes live and breaks."""
+
+    def __init__(self, script: tuple[LinkState | ToolError, ...]) -> None:
+        self.client: Client | None = None
+        self.scripted = ScriptedClient()
+        self._script = script
+        self._report: Report | None = None
+        self.started = False
+
+    async def run(self, report: Report) -> ToolError:
+        self._report = report
+        self.started = True
+        for step in self._script:
+            if isinstance(step, ToolError):
+                report(Failed())
+                return step
+            self.become(step)
+        await asyncio.Event().wait()
+        raise AssertionError("unreachable")
+
+    def become(self, state: LinkState) -> None:
+        """Report a state."""
+        assert self._report is not None
+        self.client = self.scripted if isinstance(state, Live) else None
+        self._report(state)
+
+
+class ScriptedPreparation:
+    """A database that reports what it was told to and is then ready, if it has users."""
+
+    def __init__(self, script: tuple[SetupProgress | ToolError, ...], *, ready: bool) -> None:
+        self._script = script
+        self._ready = ready
+
+    async def __aenter__(self) -> Preparation:
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        pass
+
+    async def users(self, report: Callable[[SetupProgress], None]) -> list[DemoUser]:
+        for step in self._script:
+            if isinstance(step, ToolError):
+                raise step
+            report(step)
+        if not self._ready:
+            await asyncio.Event().wait()
+        return USERS
+
+
+class ScriptedBackend:
+    """The whole backend."""
+
+    asks_for_user = True
+
+    def __init__(
+        self,
+        *script: LinkState | ToolError,
+        preparing: tuple[SetupProgress | ToolError, ...] = (),
+        ready: bool = True,
+    ) -> None:
+        self.scripted_link = ScriptedLink(script or (Starting(), Live(MAYA)))
+        self.linked_as: list[str | None] = []
+        self._preparation = ScriptedPreparation(preparing, ready=ready)
+
+    def preparation(self) -> Preparation:
+        return self._preparation
+
+    def link(self, user: str | None) -> Link:
+        self.linked_as.append(user)
+        return self.scripted_link
+
+
+def scripted_app(
+    *script: LinkState | ToolError, user: str | None = "seattle", theme: str = "zava-dark"
+) -> tuple[ZavaApp, ScriptedBackend, Clock]:
+    """An app on a backend that follows `script`; live at once without one."""
+    clock = Clock()
+    backend = ScriptedBackend(*script)
+    return ZavaApp(backend, user=user, theme=theme, clock=clock), backend, clock
+
+
+async def until(pilot: Pilot[Any], condition: Callable[[], object]) -> None:
+    """Wait until `condition` holds; fails after ten seconds with what is on the screen."""
+    try:
+        async with asyncio.timeout(10):
+            while not condition():
+                await pilot.pause(0.01)
+    except TimeoutError:
+        raise AssertionError(f"it never came to that:\n{text_of(pilot)}") from None
+    await pilot.pause()
+
+
+def text_of(pilot: Pilot[Any]) -> str:
+    """What is on the screen, as lines of text."""
+    # The screen has no public way to its text.
+    return "\n".join(line.text for line in pilot.app.screen._compositor.render_strips())
+
+
+async def until_shown(pilot: Pilot[Any], *texts: str) -> None:
+    """Wait until all of `texts` are on the screen."""
+    await until(pilot, lambda: all(text in text_of(pilot) for text in texts))
+
+
+async def until_gone(pilot: Pilot[Any], text: str) -> None:
+    """Wait until `text` is not on the screen."""
+    await until(pilot, lambda: text not in text_of(pilot))
+
+
+async def until_live(pilot: Pilot[Any]) -> None:
+    """Wait until every part of the overview has its data."""
+    overview = overview_of(pilot)
+    await until(pilot, lambda: overview.query("#results DataTable, #results .message"))
+    await until(pilot, lambda: all(panel.freshness.updated_at for panel in overview.panels))
+    for field in overview.query("Input, TextArea"):
+        assert isinstance(field, Input | TextArea)
+        field.cursor_blink = False
+    await pilot.pause()
+
+
+def overview_of(pilot: Pilot[Any]) -> OverviewScreen:
+    """The app's home screen."""
+    app = pilot.app
+    assert isinstance(app, ZavaApp)
+    return app.overview
