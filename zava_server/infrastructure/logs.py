@@ -21,7 +21,7 @@ _FILES_KEPT = 3
 def configure_logs(level: str, file: Path | None) -> None:
     """Sends every log line, the libraries' too, to stderr and to `file`.
 
-    A file that cannot be written is a warning on stderr, not a reason to stop.
+    A file that cannot be written is said on stderr, but no reason to stop.
     """
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -69,7 +69,7 @@ def _add_file(root: logging.Logger, file: Path, shared: list[Processor]) -> None
             file, maxBytes=_FILE_BYTES, backupCount=_FILES_KEPT, encoding="utf-8"
         )
     except OSError as error:
-        root.warning("the log file cannot be written: %s", error.strerror)
+        root.info("the log file cannot be written: %s", error.strerror)
         return
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
