@@ -1,0 +1,316 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+from zava_server.data.guard import RETAIL_POLICY, CheckedStatement, SqlGuard
+from zava_server.infrastructure.errors import QueryRejected
+
+GUARD = SqlGuard(RETAIL_POLICY)
+
+
+def check(sql: str) -> CheckedStatement:
+    return GUARD.check(sql)
+
+
+def rejection(sql: str) -> QueryRejected:
+    with pytest.raises(QueryRejected) as rejected:
+        GUARD.check(sql)
+    return rejected.value
+
+
+class TestACheckedStatement:
+    def test_names_the_relations_it_reads(self) -> None:
+        checked = check("SELECT 1 FROM orders o, retail.stores WHERE EXISTS (TABLE customers)")
+        assert checked.relations == {"retail.orders", "retail.stores", "retail.customers"}
+
+    def test_does_not_count_ctes_as_relations(self) -> None:
+        checked = check("WITH orders AS (SELECT 1) SELECT * FROM orders")
+        assert checked.relations == frozenset()
+
+    def test_has_a_fingerprint_that_literals_do_not_change(self) -> None:
+        one, two = check("SELECT 1 FROM orders LIMIT 5"), check("select 2 from orders  limit 9")
+        assert one.fingerprint == two.fingerprint != check("SELECT 1 FROM stores").fingerprint
+
+    def test_is_normalized_without_its_literals(self) -> None:
+        checked = check("SELECT * FROM customers WHERE email = 'someone@example.com'")
+        assert checked.normalized == "SELECT * FROM customers WHERE email = $1"
+
+    @pytest.mark.parametrize(
+        ("sql", "kind"),
+        [("SELECT 1", "SELECT"), ("VALUES (1)", "VALUES"), ("TABLE stores", "TABLE")],
+    )
+    def test_knows_its_kind(self, sql: str, kind: str) -> None:
+        assert check(sql).kind == kind
+
+    @pytest.mark.parametrize("sql", ["SELECT 1;", "SELECT 1 ; ", "SELECT 1;;", "SELECT 1; -- x"])
+    def test_has_no_semicolon(self, sql: str) -> None:
+        assert check(sql).sql.rstrip() == "SELECT 1"
+
+    def test_keeps_its_positions_when_empty_statements_come_first(self) -> None:
+        assert check(";\n;SELECT 1").sql == " \n SELECT 1"
+
+
+class TestARejection:
+    def test_gives_line_and_column(self) -> None:
+        error = rejection("SELECT 1,\n       pg_sleep(1)\nFROM orders")
+        assert error.message == "Function “pg_sleep” is not allowed (line 2, column 8)."
+
+    def test_counts_columns_in_characters(self) -> None:
+        assert "(line 1, column 15)" in rejection("SELECT 'né→', foo(1)").message
+        assert "(line 1, column 16)" in rejection("SELECT 'né→' , FROM orders").message
+
+    @pytest.mark.parametrize(
+        ("sql", "meant"),
+        [
+            ("SELECT * FROM retail.order_item", "retail.order_items"),
+            ("SELECT * FROM prodcts", "retail.products"),
+            ("WITH monthly AS (SELECT 1) SELECT * FROM montly", "monthly"),
+        ],
+    )
+    def test_suggests_the_relation_that_was_meant(self, sql: str, meant: str) -> None:
+        assert rejection(sql).hint == f"Did you mean {meant}?"
+
+    def test_suggests_the_function_that_was_meant(self) -> None:
+        assert rejection("SELECT dat_trunc('month', now())").hint == "Did you mean date_trunc?"
+
+    @pytest.mark.parametrize(
+        ("sql", "hint"),
+        [
+            ("EXPLAIN SELECT 1", "explain_query"),
+            ("SELECT current_user", "whoami"),
+            ("SELECT to_tsquery('a')", "semantic_search_products"),
+            ("SELECT median(1)", "percentile_cont"),
+            ("SELECT * FROM pg_class", "order_items"),
+            ("SELECT quantity % line_no FROM order_items", "mod(a, b)"),
+            ("SELECT repeat('x', quantity) FROM order_items", "least"),
+            ("SELECT * FROM orders TABLESAMPLE SYSTEM (1)", "random()"),
+            ("SELECT '1'::money", "numeric"),
+        ],
+    )
+    def test_says_what_to_use_instead(self, sql: str, hint: str) -> None:
+        assert hint in str(rejection(sql).hint)
+
+    def test_names_operators_as_people_write_them(self) -> None:
+        error = rejection("SELECT string_agg(name, ',') ILIKE name FROM stores GROUP BY name")
+        assert error.message.startswith("The right side of ILIKE")
+
+    @pytest.mark.parametrize(
+        ("sql", "name"),
+        [("DROP TABLE orders", "DROP"), ("CREATE TABLE a AS SELECT 1", "CREATE TABLE AS")],
+    )
+    def test_names_any_kind_of_statement(self, sql: str, name: str) -> None:
+        assert rejection(f"  {sql}").message == f"{name} is not allowed (line 1, column 3)."
+
+    def test_shows_a_hostile_name_on_one_short_line(self) -> None:
+        message = rejection('SELECT "' + "a\n\x1b[2J" * 12 + '"(1)').message
+        assert message.isprintable()
+        assert len(message) < 150
+
+
+class TestCteScope:
+    def test_a_later_cte_sees_an_earlier_one(self) -> None:
+        check("WITH a AS (SELECT 1 AS x), b AS (SELECT x FROM a) SELECT x FROM b")
+
+    def test_an_earlier_cte_does_not_see_a_later_one(self) -> None:
+        rejection("WITH a AS (SELECT x FROM b), b AS (SELECT 1 AS x) SELECT x FROM a")
+
+    def test_under_recursive_all_see_all(self) -> None:
+        check("WITH RECURSIVE a AS (SELECT x FROM b), b AS (SELECT 1 AS x) SELECT x FROM a")
+
+    def test_a_cte_does_not_see_itself_without_recursive(self) -> None:
+        rejection("WITH a AS (SELECT * FROM a) SELECT 1")
+
+    def test_a_sub_query_sees_the_ctes_around_it(self) -> None:
+        check("WITH a AS (SELECT 1 AS x) SELECT (SELECT x FROM a), * FROM (SELECT x FROM a) q")
+
+    def test_a_ctes_name_ends_with_its_query(self) -> None:
+        rejection("SELECT * FROM (WITH a AS (SELECT 1) SELECT * FROM a) q, a")
+
+    def test_both_halves_of_a_union_see_the_cte_before_it(self) -> None:
+        check("WITH a AS (SELECT 1) SELECT * FROM a UNION SELECT * FROM a")
+
+    def test_the_other_half_of_a_union_does_not_see_a_cte_in_parentheses(self) -> None:
+        rejection("(WITH a AS (SELECT 1) SELECT * FROM a) UNION SELECT * FROM a")
+
+    def test_a_cte_is_never_meant_by_a_qualified_name(self) -> None:
+        rejection("WITH users AS (SELECT 1) SELECT * FROM identity.users")
+
+
+class TestFunctionsInFrom:
+    """`f.name` calls name(f) when the function f has no column of that name."""
+
+    @pytest.mark.parametrize(
+        "sql",
+        [
+            "SELECT d.d FROM generate_series(1, 3) AS d",
+            "SELECT d.n FROM generate_series(1, 3) AS d(n)",
+            "SELECT generate_series.generate_series FROM generate_series(1, 3)",
+            "SELECT e.key, e.value FROM jsonb_each('{}') AS e",
+            "SELECT x.a FROM json_to_record('{}') AS x(a int)",
+            "SELECT w.ordinality FROM unnest(ARRAY[1]) WITH ORDINALITY AS w",
+        ],
+    )
+    def test_their_columns_may_be_named(self, sql: str) -> None:
+        check(sql)
+
+    def test_nothing_else_may_be(self) -> None:
+        rejection("SELECT f.pg_read_file FROM unnest(ARRAY['/etc/passwd']) AS f")
+
+    def test_an_alias_used_twice_lends_no_columns(self) -> None:
+        rejection(
+            "SELECT (SELECT f.pg_read_file FROM unnest(ARRAY['x']) f),"
+            " (SELECT 1 FROM unnest(ARRAY['x']) f(pg_read_file))"
+        )
+
+    def test_other_sources_keep_any_column_name(self) -> None:
+        check("SELECT q.version FROM (SELECT 1 AS version) q, generate_series(1, 2) g")
+
+
+class TestShortValues:
+    """Where PostgreSQL's work is the product of two lengths, one must be short."""
+
+    LONG = "(SELECT string_agg(description, '') AS d FROM products) AS t"
+
+    @pytest.mark.parametrize(
+        "needle",
+        [
+            "'saw'",
+            "left(d, 200)",
+            "substr(d, 1, 100)",
+            "d::varchar(50)",
+            "'%' || left(d, 9) || '%'",
+        ],
+    )
+    def test_a_long_text_is_searched_for_a_short_one(self, needle: str) -> None:
+        check(f"SELECT d LIKE {needle}, strpos(d, {needle}) FROM {self.LONG}")
+
+    @pytest.mark.parametrize(
+        "needle",
+        ["d", "d || 'a'", "lower(d)", "left(d, 100000)", "substring(d, '%', '5')", "(SELECT d)"],
+    )
+    def test_but_not_for_another_long_one(self, needle: str) -> None:
+        rejection(f"SELECT d LIKE {needle} FROM {self.LONG}")
+        rejection(f"SELECT strpos(d, {needle}) FROM {self.LONG}")
+
+    def test_columns_are_short_where_nothing_builds_long_values(self) -> None:
+        check("SELECT 1 FROM products p JOIN categories c ON p.name ILIKE '%' || c.name || '%'")
+
+    def test_columns_that_were_doubled_again_and_again_are_not(self) -> None:
+        doubled = "SELECT name AS v FROM products"
+        for _ in range(5):
+            doubled = f"SELECT v || v AS v FROM ({doubled}) AS t"
+        check(f"SELECT v LIKE v FROM ({doubled}) AS t")
+        rejection(f"SELECT v LIKE v FROM (SELECT v || v || v AS v FROM ({doubled}) AS t) AS t")
+
+
+class TestGrowth:
+    def test_honest_steps_in_ctes_do_not_add_up(self) -> None:
+        steps = ["s0 AS (SELECT day, sum(revenue) AS r FROM daily_sales GROUP BY day)"]
+        for step in range(1, 30):
+            columns = f"day, r, (r - lag(r) OVER (ORDER BY day)) / r AS change_{step}"
+            steps.append(f"s{step} AS (SELECT {columns} FROM s{step - 1})")
+        check(f"WITH {', '.join(steps)} SELECT * FROM s29")
+
+    def test_aggregates_stop_it(self) -> None:
+        query = "SELECT total_amount AS v FROM orders"
+        for _ in range(20):
+            query = f"SELECT sum(v) + max(v) AS v FROM ({query}) AS t"
+        check(query)
+
+    def test_doubling_is_stopped(self) -> None:
+        query = "SELECT total_amount AS v FROM orders"
+        for _ in range(20):
+            query = f"SELECT v + v AS v FROM ({query}) AS t"
+        assert "repeat each other's expressions" in rejection(query).message
+
+    @pytest.mark.parametrize("name", ["v", '"?column?"', "coalesce", "w"])
+    def test_it_is_found_under_any_name(self, name: str) -> None:
+        query = "SELECT total_amount AS v FROM orders"
+        column = "v"
+        for _ in range(20):
+            match name:
+                case "w":  # renamed by the alias
+                    query = f"SELECT w + w FROM ({query}) AS t(w)"
+                case "v":
+                    query = f"SELECT v + v AS v FROM ({query}) AS t"
+                case "coalesce":
+                    query = f"SELECT coalesce({column}, {column}) FROM ({query}) AS t"
+                case _:
+                    query = f"SELECT {column} + {column} FROM ({query}) AS t"
+            column = name
+        rejection(query)
+
+
+class TestTheTextItself:
+    def test_may_be_64_kib_and_no_more(self) -> None:
+        check("SELECT '" + "a" * (64 * 1024 - 9) + "'")
+        assert "64 KiB" in rejection("SELECT '" + "a" * (64 * 1024 - 8) + "'").message
+
+    def test_is_measured_in_bytes(self) -> None:
+        assert "64 KiB" in rejection("SELECT '" + "é" * 40_000 + "'").message
+
+    @pytest.mark.parametrize("sql", ["SELECT '\0'", "SELECT '\ud800'", "\udfff"])
+    def test_is_valid_unicode_without_nul(self, sql: str) -> None:
+        rejection(sql)
+
+    def test_may_hold_any_character_in_strings_and_names(self) -> None:
+        check("SELECT '🪚 ö \u200b ' AS \"Säge 🪚\", 'ﷺ'")
+
+    def test_may_sum_80_terms_join_40_tables_and_list_5000_values(self) -> None:
+        check("SELECT " + " + ".join(["total_amount"] * 80) + " FROM orders")
+        joins = " ".join(f"JOIN stores s{n} USING (store_id)" for n in range(40))
+        check(f"SELECT count(*) FROM stores {joins}")
+        check(f"SELECT 1 FROM order_items WHERE quantity IN ({', '.join(map(str, range(5000)))})")
+
+    @pytest.mark.parametrize(
+        "sql",
+        [
+            "SELECT " + "+".join(["line_no"] * 400) + " FROM order_items",
+            "SELECT " + "(" * 30_000 + "1" + ")" * 30_000,
+            "SELECT " + "(SELECT " * 400 + "1" + ")" * 400,
+        ],
+        ids=["operators", "parentheses", "sub-queries"],
+    )
+    def test_is_said_to_be_nested_too_deeply(self, sql: str) -> None:
+        assert rejection(sql).message == "The statement is nested too deeply."
+
+    def test_reports_depth_alike_from_deep_in_the_program(self) -> None:
+        def call(frames: int) -> str:
+            if frames:
+                return call(frames - 1)
+            return rejection("SELECT " + "+".join(["line_no"] * 280) + " + f(1)").message
+
+        assert "not" in call(0)
+        assert call(700) in (call(0), "The statement is nested too deeply.")
+
+    def test_cannot_bring_the_process_down_even_on_a_small_stack(self) -> None:
+        program = textwrap.dedent("""
+            import threading
+            from zava_server.data.guard import RETAIL_POLICY, SqlGuard
+            from zava_server.infrastructure.errors import QueryRejected
+
+            guard = SqlGuard(RETAIL_POLICY)
+
+            def attack():
+                for unit in ("::a", "+a", "[1]", " isnull", " collate a", " at local", ".a", "(",
+                             " union select a", " and not a", " cross join a", "- ", " notnull"):
+                    for prefix in ("select a", "select a from a", "select "):
+                        try:
+                            guard.check((prefix + unit * 65536)[: 64 * 1024])
+                        except QueryRejected:
+                            pass
+                print("alive")
+
+            threading.stack_size(1024 * 1024)
+            thread = threading.Thread(target=attack)
+            thread.start()
+            thread.join()
+        """)
+        child = subprocess.run(
+            [sys.executable, "-c", program], capture_output=True, text=True, check=False
+        )
+        assert child.stdout == "alive\n", child.stderr

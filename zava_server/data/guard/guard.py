@@ -1,0 +1,92 @@
+"""Decides whether a caller's SQL may go to the database."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import postgast
+
+from zava_server.data.guard import growth
+from zava_server.data.guard.arguments import require_short
+from zava_server.data.guard.rules import CHECKS, check_qualified_columns
+from zava_server.data.guard.tree import parse_one
+from zava_server.data.guard.walk import Visit, Walker, only
+from zava_server.infrastructure.errors import QueryRejected
+
+if TYPE_CHECKING:
+    from zava_server.data.guard.policy import SqlPolicy
+    from zava_server.data.guard.walk import Fields
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedStatement:
+    """A statement that may run.
+
+    `sql` has no semicolon at its end, but may end in a comment. `kind` is SELECT, VALUES or TABLE.
+    `fingerprint` is the same for statements that differ in literals only, `normalized` has `$1`,
+    `$2` in their place, and `relations` are the tables named, such as `retail.orders`.
+    """
+
+    sql: str
+    kind: str
+    fingerprint: str
+    normalized: str
+    relations: frozenset[str]
+
+
+class SqlGuard:
+    """Checks callers' SQL against a policy, with PostgreSQL's own grammar and no database.
+
+    Takes 0.2 ms for a typical query and up to 0.1 s for the worst 64 KiB.
+    """
+
+    def __init__(self, policy: SqlPolicy) -> None:
+        self._policy = policy
+        self._walker = Walker(policy, CHECKS)
+
+    def check(self, sql: str) -> CheckedStatement:
+        """The statement, when it is one that may run; else raises QueryRejected."""
+        text, tree = parse_one(sql, self._policy.limits)
+        node, fields = only(tree)
+        visit = Visit(self._policy, text)
+        if node != "SelectStmt":
+            visit.at = len(text) - len(text.lstrip())
+            raise visit.refuse_construct(node, fields)
+        self._walker.walk(tree, visit)
+        check_qualified_columns(visit)
+        self._check_growth(tree, visit)
+        # Only now: libpg_query's own C recursion would not survive a deeper tree.
+        checked = text.decode()
+        return CheckedStatement(
+            sql=checked,
+            kind=_kind(fields),
+            fingerprint=postgast.fingerprint(checked).hex,
+            normalized=postgast.normalize(checked),
+            relations=frozenset(visit.relations),
+        )
+
+    def _check_growth(self, tree: Fields, visit: Visit) -> None:
+        limits = self._policy.limits
+        if visit.selects > limits.selects:
+            raise QueryRejected(
+                f"There are more than {limits.selects} sub-queries.", "Join or group instead."
+            )
+        measured = growth.Growth(self._policy)
+        most = limits.short_growth if visit.short else limits.growth
+        if growth.worst_case(visit.columns, visit.selects) > most:
+            measured.measure(tree)
+        if measured.largest > limits.growth:
+            raise QueryRejected(
+                "Nested sub-queries repeat each other's expressions too often.",
+                "Name a value once, in a CTE … AS MATERIALIZED (…), or repeat it fewer times.",
+            )
+        require_short(visit, measured)
+
+
+def _kind(fields: Fields) -> str:
+    if "valuesLists" in fields:
+        return "VALUES"
+    # TABLE t is SELECT * FROM t, but its star stands nowhere in the text.
+    targets = fields.get("targetList")
+    return "TABLE" if targets and targets[0]["ResTarget"].get("location") == -1 else "SELECT"

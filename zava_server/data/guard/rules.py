@@ -1,0 +1,253 @@
+"""What the guard asks of relations, columns, functions, operators and types, one check a node."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from zava_server.data.guard import arguments
+from zava_server.data.guard.explanations import TYPE_ADVICE
+from zava_server.data.guard.names import strings
+from zava_server.data.guard.rejection import function_advice, nearest, quoted
+from zava_server.data.guard.walk import only
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from zava_server.data.guard.walk import Check, Fields, Visit
+
+# What the grammar turns the words into.
+_WORDS = {"~~": "LIKE", "!~~": "NOT LIKE", "~~*": "ILIKE", "!~~*": "NOT ILIKE"}
+
+
+def check_relation(visit: Visit, fields: Fields) -> None:
+    """A table of the schema, or a CTE in scope; a CTE's name never makes a catalog readable."""
+    policy, name, schema = visit.policy, fields.get("relname", ""), fields.get("schemaname")
+    if schema is None and name in visit.ctes:
+        return
+    if schema in (None, policy.schema) and name in policy.relations:
+        visit.relations.add(f"{policy.schema}.{name}")
+        return
+    shown = quoted(name if schema is None else f"{schema}.{name}")
+    if schema in (None, policy.schema):
+        near = nearest(name, policy.relations if schema else policy.relations | visit.ctes)
+        if near:
+            meant = near if near in visit.ctes else f"{policy.schema}.{near}"
+            raise visit.refuse(f"There is no relation {shown} here", f"Did you mean {meant}?")
+    raise visit.refuse(
+        f"Relation {shown} is not allowed",
+        f"Tables of {policy.schema}: {', '.join(sorted(policy.relations))}.",
+    )
+
+
+def check_column(visit: Visit, fields: Fields) -> None:
+    """No system columns; remembers `alias.column`, which may call a function (see below)."""
+    visit.columns += 1
+    parts = strings(fields["fields"])
+    name = parts[-1]
+    if name in visit.policy.system_columns:
+        raise visit.refuse(f"System column {quoted(name)} is not allowed", "Leave it out.")
+    if len(parts) == 1:
+        return
+    if len(parts) > 3 or (len(parts) == 3 and parts[0] != visit.policy.schema):
+        raise visit.refuse("A column takes one alias before it", "Write alias.column.")
+    if name:
+        visit.qualified.append((parts[-2], name, visit.at))
+
+
+def check_qualified_columns(visit: Visit) -> None:
+    """`alias.column` where the alias is a function in FROM names a column of it.
+
+    PostgreSQL reads `f.name` as a call name(f) when f has no such column, and for a function in
+    FROM that passes its value: `SELECT f.pg_read_file FROM unnest(ARRAY['/etc/passwd']) f`.
+    Other sources pass a whole row, which only harmless functions take.
+    """
+    if not visit.table_functions:
+        return
+    for alias, name, at in visit.qualified:
+        columns = visit.table_functions.get(alias)
+        if columns is None or name in columns or name in visit.policy.attributes:
+            continue
+        visit.at = at
+        raise visit.refuse(
+            f"{quoted(f'{alias}.{name}')} is not a column that the FROM clause names",
+            f"Name the columns there: … AS {alias}(column, …).",
+        )
+
+
+def check_attribute(visit: Visit, fields: Fields) -> None:
+    """`(value).name`, which PostgreSQL also reads as a call name(value)."""
+    for name in strings(fields["indirection"]):
+        if name and name not in visit.policy.attributes:
+            raise visit.refuse(
+                f"Attribute {quoted(name)} of a value in parentheses is not allowed",
+                "Write alias.column, or ->> for JSON.",
+            )
+
+
+def check_table_function(visit: Visit, fields: Fields) -> None:
+    """A function in FROM; remembers its alias and columns."""
+    columns = {"ordinality"}
+    names = []
+    for wrapped in fields["functions"]:
+        call, *definitions = wrapped["List"]["items"]
+        if "FuncCall" not in call:
+            raise visit.refuse(
+                "Only a function call may stand in FROM like this", "Use (SELECT …) AS alias."
+            )
+        names.append(strings(call["FuncCall"]["funcname"])[-1])
+        for definition in definitions:
+            if definition:
+                columns.update(_column_names(definition["List"]["items"]))
+    alias = fields.get("alias", {})
+    columns.update(names, _column_names(fields.get("coldeflist", [])))
+    columns.update(strings(alias.get("colnames", [])))
+    name = alias.get("aliasname", names[0])
+    columns.add(name)
+    # Where two scopes use an alias, only what both name is safe.
+    before = visit.table_functions.get(name)
+    visit.table_functions[name] = frozenset(columns) if before is None else before & columns
+
+
+def _column_names(definitions: list[Fields]) -> list[str]:
+    return [only(definition)[1].get("colname", "") for definition in definitions]
+
+
+def check_function(visit: Visit, fields: Fields) -> None:
+    """A listed function, with as many arguments as it takes, none of them unbounded."""
+    policy = visit.policy
+    parts = strings(fields["funcname"])
+    name = parts[-1]
+    if not _listed(parts, policy.functions):
+        raise _refuse_function(visit, parts)
+    if name in policy.builders:
+        visit.builders = True
+    given = fields.get("args", [])
+    fewest, most = policy.arity.get(name, (0, len(given)))
+    if not fewest <= len(given) <= most:
+        raise visit.refuse(
+            f"Function {name} takes {fewest if fewest == most else f'{fewest} to {most}'} "
+            f"arguments here, not {len(given)}"
+        )
+    bounds = policy.arguments.get(name)
+    if bounds is not None:
+        if fields.get("func_variadic") or any("NamedArgExpr" in argument for argument in given):
+            raise visit.refuse(f"Function {name} takes its arguments one by one here")
+        for position, bound in bounds.items():
+            if position < len(given):
+                arguments.require(
+                    visit, f"Argument {position + 1} of {name}", bound, given[position]
+                )
+    if name == "generate_series":
+        arguments.require_series(visit, given)
+
+
+def _refuse_function(visit: Visit, parts: list[str]) -> Exception:
+    name = parts[-1]
+    hint = function_advice(name)
+    if hint is None:
+        listed = frozenset().union(*visit.policy.functions.values())
+        near = nearest(name, listed)
+        hint = f"Did you mean {near}?" if near and near != name else None
+    return visit.refuse(f"Function {quoted('.'.join(parts))} is not allowed", hint)
+
+
+def check_operator(visit: Visit, fields: Fields) -> None:
+    """A listed operator with operands that keep its work bounded."""
+    _operator(visit, fields["name"], fields.get("lexpr"), fields.get("rexpr"))
+
+
+def check_sub_select_operator(visit: Visit, fields: Fields) -> None:
+    """The operator of `x op ANY (SELECT …)`."""
+    if fields["subLinkType"] == "ARRAY_SUBLINK":
+        visit.builders = True
+    if "operName" in fields:
+        _operator(visit, fields["operName"], fields.get("testexpr"), fields.get("subselect"))
+
+
+def _operator(visit: Visit, name: list[Fields], left: Fields | None, right: Fields | None) -> None:
+    policy = visit.policy
+    parts = strings(name)
+    operator = parts[-1]
+    if not _listed(parts, policy.operators):
+        raise visit.refuse(
+            f"Operator {quoted('.'.join(parts))} is not allowed",
+            "Use the semantic_search_products tool to search texts."
+            if "%" in operator or "@@" in operator
+            else None,
+        )
+    operands = [operand for operand in (left, right) if operand]
+    shown = _WORDS.get(operator, operator)
+    if operator in policy.right_operand and right:
+        bound = policy.right_operand[operator]
+        arguments.require(visit, f"The right side of {shown}", bound, right)
+    if operator in policy.either_operand:
+        bound = policy.either_operand[operator]
+        arguments.require(visit, f"One side of {shown}", bound, *operands)
+    if operator in policy.numeric_operand and not any(
+        arguments.is_number(policy, operand) for operand in operands
+    ):
+        raise visit.refuse(
+            f"One side of {operator} must be a number or be cast to one", "Use mod(a, b)."
+        )
+    if operator in policy.vector_operand and not any(
+        arguments.is_vector(policy, operand) for operand in operands
+    ):
+        raise visit.refuse(f"One side of {operator} must be cast to vector", "Use <=>.")
+
+
+def check_type(visit: Visit, fields: Fields) -> None:
+    """A listed type; `char(n)` only as long as texts are."""
+    policy = visit.policy
+    parts = strings(fields["names"])
+    if not _listed(parts, policy.types):
+        raise visit.refuse(
+            f"Type {quoted('.'.join(parts))} is not allowed", TYPE_ADVICE.get(parts[-1])
+        )
+    if parts[-1] == "bpchar":
+        for modifier in fields.get("typmods", []):
+            arguments.require_length(visit, "char(n)", modifier)
+
+
+def check_collation(visit: Visit, fields: Fields) -> None:
+    """A listed collation."""
+    parts = strings(fields["collname"])
+    if parts[-1] not in visit.policy.collations or parts[:-1] not in ([], ["pg_catalog"]):
+        raise visit.refuse(
+            f"Collation {quoted('.'.join(parts))} is not allowed",
+            f"Use one of: {', '.join(sorted(visit.policy.collations))}.",
+        )
+
+
+def check_json_aggregate(visit: Visit, _: Fields) -> None:
+    """JSON_ARRAYAGG and JSON_OBJECTAGG build long values."""
+    visit.builders = True
+
+
+def check_with(visit: Visit, fields: Fields) -> None:
+    """A recursive CTE may build long values."""
+    if fields.get("recursive"):
+        visit.builders = True
+
+
+def _listed(parts: list[str], allowed: Mapping[str, frozenset[str]]) -> bool:
+    match parts:
+        case [name]:
+            return any(name in names for names in allowed.values())
+        case [schema, name]:
+            return name in allowed.get(schema, ())
+    return False
+
+
+CHECKS: dict[str, Check] = {
+    "RangeVar": check_relation,
+    "ColumnRef": check_column,
+    "A_Indirection": check_attribute,
+    "RangeFunction": check_table_function,
+    "FuncCall": check_function,
+    "A_Expr": check_operator,
+    "SubLink": check_sub_select_operator,
+    "TypeName": check_type,
+    "CollateClause": check_collation,
+    "JsonAggConstructor": check_json_aggregate,
+    "WithClause": check_with,
+}
