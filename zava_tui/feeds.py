@@ -101,9 +101,14 @@ class Feeds:
         """Run what is in the editor."""
         self.run_query(self._fed.query.sql)
 
+    @property
+    def is_query_running(self) -> bool:
+        """Whether a statement is on its way."""
+        return self._fed.query.freshness.busy_since is not None
+
     def stop_query(self) -> bool:
         """End the running statement, here and in the database; whether there was one."""
-        if not self._fed.query.is_running:
+        if not self.is_query_running:
             return False
         self._screen.workers.cancel_group(self._screen, "query")
         self._fed.query.remark("stopped")
@@ -117,6 +122,7 @@ class Feeds:
     async def _query(self, client: Client, sql: str) -> None:
         panel = self._fed.query
         panel.freshness = replace(panel.freshness, busy_since=self._clock())
+        self._screen.refresh_bindings()
         try:
             answer = await client.query(sql)
         except ToolError as error:
@@ -128,6 +134,7 @@ class Feeds:
                 panel.go()
         finally:
             panel.freshness = replace(panel.freshness, busy_since=None)
+            self._screen.refresh_bindings()
 
     async def _search(self, client: Client, description: str) -> None:
         panel = self._fed.search

@@ -144,7 +144,8 @@ class ServerProcess:
         text = self._log.read().decode(errors="replace")
         if TRACEBACK in text:
             return None
-        return next((line.strip() for line in reversed(text.split("\n")) if line.strip()), None)
+        said = (line.strip() for line in reversed(text.split("\n")))
+        return next((line.removeprefix("zava-server: ") for line in said if line), None)
 
     async def _stop(self) -> None:
         """Close the input; terminate and then kill a child that does not end by itself."""

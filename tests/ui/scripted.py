@@ -157,14 +157,14 @@ class ScriptedLink:
     def __init__(self, script: tuple[LinkState | ToolError, ...]) -> None:
         self.client: Client | None = None
         self.scripted = ScriptedClient()
-        self._script = script
+        self.script = script
         self._report: Report | None = None
         self.started = False
 
     async def run(self, report: Report) -> ToolError:
         self._report = report
         self.started = True
-        for step in self._script:
+        for step in self.script:
             if isinstance(step, ToolError):
                 report(Failed())
                 return step
@@ -180,25 +180,23 @@ class ScriptedLink:
 
 
 class ScriptedPreparation:
-    """A database that reports what it was told to and is then ready, if it has users."""
+    """A database that reports what it was told to and is then ready."""
 
-    def __init__(self, script: tuple[SetupProgress | ToolError, ...], *, ready: bool) -> None:
-        self._script = script
-        self._ready = ready
+    def __init__(self) -> None:
+        self.script: tuple[SetupProgress | ToolError, ...] = ()
+        self.left = False
 
     async def __aenter__(self) -> Preparation:
         return self
 
     async def __aexit__(self, *error: object) -> None:
-        pass
+        self.left = True
 
     async def users(self, report: Callable[[SetupProgress], None]) -> list[DemoUser]:
-        for step in self._script:
+        for step in self.script:
             if isinstance(step, ToolError):
                 raise step
             report(step)
-        if not self._ready:
-            await asyncio.Event().wait()
         return USERS
 
 
@@ -207,18 +205,13 @@ class ScriptedBackend:
 
     asks_for_user = True
 
-    def __init__(
-        self,
-        *script: LinkState | ToolError,
-        preparing: tuple[SetupProgress | ToolError, ...] = (),
-        ready: bool = True,
-    ) -> None:
+    def __init__(self, *script: LinkState | ToolError) -> None:
         self.scripted_link = ScriptedLink(script or (Starting(), Live(MAYA)))
+        self.scripted_preparation = ScriptedPreparation()
         self.linked_as: list[str | None] = []
-        self._preparation = ScriptedPreparation(preparing, ready=ready)
 
     def preparation(self) -> Preparation:
-        return self._preparation
+        return self.scripted_preparation
 
     def link(self, user: str | None) -> Link:
         self.linked_as.append(user)

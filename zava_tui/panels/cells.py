@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 NULL = "∅"
 EMPTY = '""'
 MOST_DECIMALS = 4
-WIDEST, NARROWEST = 60, 16
-"""Cells that a column of text may take where there is room, and may keep where there is none."""
+WIDEST, NARROWEST, COMFORTABLE = 60, 16, 32
+"""Cells of a column of text: where there is room, where that makes all columns fit, and else."""
 INTEGERS = {"int2", "int4", "int8"}
 FRACTIONS = {"numeric", "float4", "float8", "money"}
 NAME_OF_A_LABEL = re.compile(
@@ -62,15 +62,18 @@ def _decimals(value: Any) -> int:
 def column_widths(wanted: Sequence[int], shrinks: Sequence[bool], room: int) -> list[int]:
     """Widths that share `room` cells: the widest columns that may shrink give way first.
 
-    Where even the narrowest do not fit, the rest is for scrolling.
+    Where even the narrowest do not fit, they need not be narrow: the rest is for scrolling.
     """
+
+    def limited(limit: int) -> list[int]:
+        pairs = zip(wanted, shrinks, strict=True)
+        return [min(width, limit) if may else width for width, may in pairs]
+
     for limit in range(WIDEST, NARROWEST - 1, -1):
-        widths = [
-            min(width, limit) if may else width for width, may in zip(wanted, shrinks, strict=True)
-        ]
+        widths = limited(limit)
         if sum(widths) <= room:
-            break
-    return widths
+            return widths
+    return limited(COMFORTABLE)
 
 
 def cell_text(value: Any, how: CellFormat) -> str:

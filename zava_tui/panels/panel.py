@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.containers import Vertical
@@ -35,16 +35,20 @@ class Freshness:
     period: float | None = None
     connected: bool = False
     busy_since: float | None = None
+    failed: bool = False
 
 
 def freshness_note(state: Freshness, now: float) -> fmt.Note:
     """Freshness in a symbol and a word."""
     if not state.connected:
-        word = "waiting" if state.updated_at is None else fmt.age(now - state.updated_at)
-        return fmt.Note("◌ connecting" if word == "waiting" else f"✖ offline {word}", "bad")
+        if state.updated_at is None:
+            return fmt.Note("◌ connecting", "muted")
+        return fmt.Note(f"✖ offline {fmt.age(now - state.updated_at)}", "bad")
     if state.busy_since is not None:
         seconds = now - state.busy_since
         return fmt.Note("◐ running" + (f" {seconds:.0f} s" if seconds >= 1 else ""), "plain")
+    if state.failed:
+        return fmt.Note("✖ error", "bad")
     if state.updated_at is None:
         return fmt.Note("◌ waiting", "muted")
     if state.period is None:
@@ -118,8 +122,8 @@ class Panel(Vertical):
     @freshness.setter
     def freshness(self, value: Freshness) -> None:
         self._freshness = value
-        offline = not value.connected and value.updated_at is not None
-        self.set_class(offline or value.busy_since is not None, "-dimmed")
+        old = not value.connected or value.busy_since is not None or value.failed
+        self.set_class(old and value.updated_at is not None, "-dimmed")
         self._draw_border()
 
     def go(self) -> None:
@@ -142,15 +146,18 @@ class Panel(Vertical):
 
     def show_trouble(self, error: ToolError) -> None:
         """Say what went wrong and what to do, until the next success."""
-        text = f"✖ {fmt.visible(error.message)}"
-        if error.hint:
-            text += f"\n  {fmt.visible(error.hint)}"
-        self._trouble.update(text)
+        hint = f"\n  {fmt.visible(error.hint)}" if error.hint else ""
+        self._trouble.update(
+            Content.assemble((f"✖ {fmt.visible(error.message)}", "$error"), (hint, "$foreground"))
+        )
         self._trouble.display = True
+        self._remark = ""
+        self.freshness = replace(self.freshness, failed=True)
 
     def clear_trouble(self) -> None:
         """The last thing went well."""
         self._trouble.display = False
+        self.freshness = replace(self.freshness, failed=False)
 
     def _draw_border(self) -> None:
         """Title left, remark and age right, the border's own line between them."""

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from textual.app import ComposeResult
     from textual.binding import BindingType
 
-    from zava_tui.answers import ResultTable, ToolError
+    from zava_tui.answers import ResultTable
 
 SYNTAX = {
     "keyword": "syntax-keyword",
@@ -103,11 +103,6 @@ class QueryPanel(Panel):
         """What is in the editor."""
         return self.query_one(SqlEditor).text
 
-    @property
-    def is_running(self) -> bool:
-        """Whether a statement is on its way."""
-        return self.freshness.busy_since is not None
-
     async def show(self, answer: ResultTable) -> None:
         """Show a result in place of the one before."""
         self.clear_trouble()
@@ -117,9 +112,3 @@ class QueryPanel(Panel):
             amount = "1 row"
         self.remark(f"{amount} · {fmt.milliseconds(answer.elapsed_ms)}")
         await self.query_one(ResultView).show(answer)
-
-    def show_trouble(self, error: ToolError) -> None:
-        """Say under the editor what is wrong with the statement; older rows stay, dimmed."""
-        super().show_trouble(error)
-        self.remark("")
-        self.add_class("-dimmed")

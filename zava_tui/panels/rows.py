@@ -104,8 +104,8 @@ class RowList(Vertical):
             )
             for row in self._rows
         )
-        if self._rows and highlighted is not None:
-            self._cursor.highlighted = min(highlighted, len(self._rows) - 1)
+        if self._rows:
+            self._cursor.highlighted = min(highlighted or 0, len(self._rows) - 1)
 
     def _present(self, width: int) -> list[tuple[int, RowColumn, int]]:
         """The columns that fit into `width` cells: their index, themselves, their width."""

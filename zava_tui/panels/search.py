@@ -26,7 +26,7 @@ EXAMPLE = "something to stop a dripping tap"
 BAR_WIDTH = 5
 COLUMNS = (
     RowColumn("match", BAR_WIDTH, style="$accent"),
-    RowColumn("", 3, "right"),
+    RowColumn("", 4, "right"),
     RowColumn("product", None),
     RowColumn("category", 18, style="$quiet", needs=84),
     RowColumn("price", 9, "right"),
@@ -50,7 +50,7 @@ class SearchPanel(Panel):
     TITLE = "Search"
     SUMMARY = (
         "Describe what a customer needs in plain words; products appear as you type, best match "
-        "first, with their price and the stock of your stores."
+        "first, with their price and the stock of your stores. ~ marks a weak match."
     )
     FOCUS = ("#hits OptionList", "#search-field")
     KEYS: ClassVar = (("/", "go to the field"), ("↓", "go to the hits"), ("escape", "leave"))
@@ -110,10 +110,11 @@ class SearchPanel(Panel):
 
 def _row(hit: Hit) -> tuple[str, ...]:
     similarity = hit.similarity
+    weak = "~" if hit.weak else ""
     stock = "" if hit.stock is None else fmt.count(hit.stock) if hit.stock else "! 0"
     return (
         "" if similarity is None else fmt.bar(similarity, BAR_WIDTH),
-        "" if similarity is None else f"{similarity:.2f}".removeprefix("0"),
+        "" if similarity is None else weak + f"{similarity:.2f}".removeprefix("0"),
         fmt.visible(hit.name),
         fmt.visible(hit.category),
         fmt.money(hit.price),

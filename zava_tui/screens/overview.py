@@ -49,6 +49,10 @@ class PanelFrame(Panel):
         super().__init__(id=name)
         self.title = TITLES[name]
 
+    def compose(self) -> ComposeResult:
+        """Nothing yet."""
+        return ()
+
 
 class OverviewScreen(Screen[None]):
     """Home."""
@@ -61,7 +65,7 @@ class OverviewScreen(Screen[None]):
         Binding("z", "zoom", "maximise", tooltip="One panel, or all of them"),
         Binding("right_square_bracket,ctrl+pagedown", "next_panel(1)", "next panel", show=False),
         Binding("left_square_bracket,ctrl+pageup", "next_panel(-1)", "last panel", show=False),
-        Binding("escape", "step_back", "back", show=False),
+        Binding("escape", "step_back", "back", tooltip="One step back"),
     ]
 
     def __init__(self, clock: Callable[[], float]) -> None:
@@ -189,6 +193,7 @@ class OverviewScreen(Screen[None]):
     def action_zoom(self) -> None:
         """Give the present panel all the room, or take it back."""
         self.toggle_class("-zoomed")
+        self.refresh_bindings()
 
     # Keys and commands.
 
@@ -211,15 +216,29 @@ class OverviewScreen(Screen[None]):
         if self._feeds is not None:
             self._feeds.run_current()
 
+    @property
+    def _is_typing(self) -> bool:
+        return self.focused is not None and self.focused.id in FIELDS
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer only the keys that do something here and now."""
+        if action == "search":
+            return not self._is_typing
+        if action == "step_back":
+            running = self._feeds is not None and self._feeds.is_query_running
+            return running or self._is_typing or self.has_class("-zoomed")
+        return True
+
     def action_step_back(self) -> None:
         """One step back: stop what runs, leave the field, show all panels again."""
         if self._feeds is not None and self._feeds.stop_query():
             return
-        if self.focused is not None and self.focused.id in FIELDS:
+        if self._is_typing:
             self.set_focus(None)
             self.action_show_panel(self._current)
         else:
             self.remove_class("-zoomed")
+            self.refresh_bindings()
 
     def commands(self) -> Iterable[SystemCommand]:
         """The screen's actions, for the palette."""

@@ -37,7 +37,7 @@ class TroubleScreen(ModalScreen[Choice]):
 
     def compose(self) -> ComposeResult:
         """What happened, the server's hint, the keys."""
-        with Vertical(classes="card") as card:
+        with Vertical(classes="card -bad") as card:
             card.border_title = "✖ No server"
             choose = "u choose a user · " if self._can_choose_user else ""
             card.border_subtitle = f"r try again · {choose}q quit"

@@ -55,7 +55,6 @@ class UserPicker(ModalScreen[str]):
         """Fill in the users, the first one chosen."""
         rows = self.query_one(RowList)
         rows.show(_row(user) for user in self._users)
-        rows.cursor.highlighted = 0
         rows.cursor.focus()
 
     @on(OptionList.OptionSelected)
@@ -68,7 +67,7 @@ def _row(user: DemoUser) -> tuple[str, ...]:
     stores = ", ".join(user.stores)
     sees = stores if len(user.stores) <= 2 else f"{len(user.stores)} stores"
     if not user.stores:
-        sees = "catalogue, no sales"
+        sees = "products only"
     return (
         fmt.visible(user.display_name),
         fmt.visible(user.handle),

@@ -1,0 +1,77 @@
+"""How long `zava` takes to paint, and until every panel shows data.
+
+    python -m tests.bench.first_paint --runs 10 [--data-dir DIR]
+
+Each run starts the real app on a pseudo-terminal of 120 × 40 and reads what it draws: the first
+paint is the first panel border, live is when strip, rows, hits, statistics and pool are all there.
+The figures are for a warm database: a run that is not counted goes first.
+"""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import os
+import pty
+import re
+import select
+import signal
+import statistics
+import struct
+import sys
+import termios
+import time
+
+ESCAPES = re.compile(rb"\x1b\[[0-9;:?<=>]*[a-zA-Z]")
+FIRST_PAINT = rb"Query results"
+LIVE = (rb"\$[\d,.]+", rb"\d rows? ", rb"\d+ products? ", rb"over 1\.0 s", rb"\d+ of \d+")
+PATIENCE = 60.0
+
+
+def run(command: list[str]) -> tuple[float, float]:
+    """Milliseconds to the first paint and to live."""
+    started = time.perf_counter()
+    child, terminal = pty.fork()
+    if child == 0:
+        os.environ.update(TERM="xterm-256color", COLORTERM="truecolor")
+        os.execvp(command[0], command)
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
+    drawn = b""
+    painted = 0.0
+    try:
+        while time.perf_counter() - started < PATIENCE:
+            if select.select([terminal], [], [], 0.5)[0]:
+                drawn += os.read(terminal, 65536)
+            text = ESCAPES.sub(b"", drawn)
+            now = (time.perf_counter() - started) * 1000
+            if not painted and FIRST_PAINT in text:
+                painted = now
+            if all(re.search(sign, text) for sign in LIVE):
+                return painted, now
+    finally:
+        os.kill(child, signal.SIGTERM)
+        os.waitpid(child, 0)
+        os.close(terminal)
+    sys.exit("the app never came alive")
+
+
+def main() -> None:
+    """Print medians and extremes."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser.add_argument("--runs", type=int, default=10)
+    parser.add_argument("--data-dir")
+    options = parser.parse_args()
+    command = [sys.executable, "-m", "zava_tui", "--user", "seattle"]
+    if options.data_dir:
+        command += ["--data-dir", options.data_dir]
+    run(command)
+    paints, lives = zip(*(run(command) for _ in range(options.runs)), strict=True)
+    for name, values in (("first paint", paints), ("all live", lives)):
+        print(
+            f"{name:<12} median {statistics.median(values):6.0f} ms"
+            f"   {min(values):.0f} to {max(values):.0f} ms"
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+import pytest
+
+from zava_tui.answers import SetupProgress
+from zava_tui.setup_log import SetupLog
+
+
+@pytest.fixture
+def log() -> SetupLog:
+    log = SetupLog(since=10.0)
+    log.record(SetupProgress("database", 0.0, "/home/maya/.local/share/zava"), 11.0)
+    log.record(SetupProgress("schema", 0.08, "1 of 5"), 11.5)
+    log.record(SetupProgress("demo data", 0.12, "1,000 orders"), 12.0)
+    log.record(SetupProgress("demo data", 0.5, "100,000 orders"), 20.0)
+    return log
+
+
+def test_a_step_took_until_the_next_began(log: SetupLog) -> None:
+    assert log.took("database", 20.0) == 1.5
+    assert log.took("schema", 20.0) == 0.5
+
+
+def test_the_present_step_is_still_taking_time(log: SetupLog) -> None:
+    assert log.took("demo data", 20.0) == 8.0
+
+
+def test_a_step_never_seen_took_nobody_knows_how_long(log: SetupLog) -> None:
+    assert log.took("search index", 20.0) is None
+
+
+def test_the_rest_takes_as_long_as_the_pace_so_far_says(log: SetupLog) -> None:
+    assert log.left(20.0) == pytest.approx(10.0)
+
+
+def test_at_first_there_is_no_estimate() -> None:
+    log = SetupLog(since=0.0)
+    log.record(SetupProgress("schema", 0.08, ""), 1.0)
+    assert log.left(2.0) is None
+
+
+def test_it_knows_where_the_database_is_made(log: SetupLog) -> None:
+    assert log.place == "/home/maya/.local/share/zava"
