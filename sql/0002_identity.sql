@@ -28,7 +28,10 @@ CREATE TABLE identity.signing_keys (
     key_id text PRIMARY KEY CHECK (key_id ~ '^[a-z0-9]{1,16}$'),
     inner_block bytea NOT NULL CHECK (octet_length(inner_block) = 64),
     outer_block bytea NOT NULL CHECK (octet_length(outer_block) = 64),
-    created_at timestamptz NOT NULL DEFAULT now()
+    created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    -- The blocks of an empty key, which everybody could sign with.
+    CHECK (inner_block <> decode(repeat('36', 64), 'hex')),
+    CHECK (outer_block <> decode(repeat('5c', 64), 'hex'))
 );
 COMMENT ON TABLE identity.signing_keys IS 'Keys that identities may be signed with; two while one replaces the other.';
 COMMENT ON COLUMN identity.signing_keys.key_id IS 'Names the key in an identity.';
@@ -36,8 +39,24 @@ COMMENT ON COLUMN identity.signing_keys.inner_block IS 'Key XOR 0x36, 64 bytes. 
 COMMENT ON COLUMN identity.signing_keys.outer_block IS 'Key XOR 0x5c, 64 bytes. Secret.';
 COMMENT ON COLUMN identity.signing_keys.created_at IS 'When the key became valid.';
 
--- The user whom zava.identity names, if its signature and expiry hold; else NULL, never an error.
-CREATE FUNCTION identity.verified_user_id() RETURNS uuid
+-- A forgotten key is a key that somebody else may find.
+CREATE FUNCTION identity.check_key_count() RETURNS trigger
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF (SELECT count(*) FROM identity.signing_keys) > 2 THEN
+        RAISE EXCEPTION 'two signing keys may be live at most' USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN NULL;
+END
+$$;
+CREATE TRIGGER two_keys_at_most AFTER INSERT ON identity.signing_keys
+    FOR EACH STATEMENT EXECUTE FUNCTION identity.check_key_count();
+
+-- Whom zava.identity names, if its signature and expiry hold; else NULL, never an error. An expiry
+-- more than an hour ahead is nobody's either: no server of ours signs for that long.
+CREATE FUNCTION identity.verified_claim() RETURNS uuid
 LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -46,6 +65,7 @@ DECLARE
     part text[];
     key identity.signing_keys;
     expected bytea;
+    expiry timestamptz;
 BEGIN
     IF claim IS NULL
         OR claim !~ '^[a-z0-9]{1,16}\.[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.[0-9]{1,12}\.[0-9a-f]{64}$'
@@ -63,15 +83,20 @@ BEGIN
     IF sha256(expected) IS DISTINCT FROM sha256(decode(part[4], 'hex')) THEN
         RETURN NULL;
     END IF;
-    IF to_timestamp(part[3]::bigint) <= now() THEN
+    expiry := to_timestamp(part[3]::bigint);
+    IF expiry <= now() OR expiry > now() + interval '1 hour' THEN
         RETURN NULL;
     END IF;
-    RETURN (SELECT u.user_id FROM identity.users AS u WHERE u.user_id = part[2]::uuid);
+    RETURN part[2]::uuid;
 END
 $$;
+COMMENT ON FUNCTION identity.verified_claim() IS 'Whom this transaction names, proven by signature; NULL for nobody.';
+
+CREATE FUNCTION identity.verified_user_id() RETURNS uuid
+LANGUAGE sql STABLE PARALLEL SAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$ SELECT u.user_id FROM identity.users AS u WHERE u.user_id = identity.verified_claim() $$;
 COMMENT ON FUNCTION identity.verified_user_id() IS 'The user of this transaction, proven by signature; NULL for nobody.';
 
--- For the server, which must find a user before it can sign for one.
--- Stores are added by 0003, which has the table they refer to.
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA identity FROM PUBLIC;
 GRANT USAGE ON SCHEMA identity TO zava_app;

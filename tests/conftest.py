@@ -13,8 +13,9 @@ from typing import NoReturn
 import asyncpg
 import pytest
 
-from zava_server.data.identity import Identity, SigningKey, list_users
+from zava_server.data.identity import Identity, list_users
 from zava_server.data.pool import Pool
+from zava_server.data.signing_keys import SigningKey
 from zava_server.data.transactions import ReadTransactions
 from zava_server.infrastructure.progress import ignore_progress
 from zava_server.infrastructure.settings import Settings
@@ -84,10 +85,11 @@ class Staff:
 
 
 @pytest.fixture(scope="session")
-async def staff(database: Database) -> Staff:
+async def staff(database: Database, signing_key: SigningKey) -> Staff:
     connection = await database.app.connect()
     try:
-        return Staff({user.handle: user for user in await list_users(connection)})
+        users = await list_users(connection, signing_key)
+        return Staff({user.handle: user for user in users})
     finally:
         await connection.close()
 

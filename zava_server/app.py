@@ -14,11 +14,12 @@ from zava_server.business.sales_queries import SalesQueryService
 from zava_server.business.schemas import SchemaService
 from zava_server.data.catalogue import Catalogue
 from zava_server.data.guard import RETAIL_POLICY, SqlGuard
-from zava_server.data.identity import Identity, SigningKey, find_user, list_users
+from zava_server.data.identity import Identity, find_user, list_users
 from zava_server.data.pool import Pool
 from zava_server.data.sales_queries import SalesQueries
 from zava_server.data.schemas import Schemas
 from zava_server.data.self_check import refuse_unsafe_role
+from zava_server.data.signing_keys import KeyFile
 from zava_server.data.stores import Stores
 from zava_server.data.transactions import ReadTransactions
 from zava_server.infrastructure.errors import DatabaseUnavailable, ValidationError
@@ -118,12 +119,13 @@ class Backend:
             ).running()
         )
         async with pool.connection() as connection:
-            identity = await find_user(connection, settings.user or "")
+        key = KeyFile(settings.key_file)
+            identity = await find_user(connection, key, settings.user or "")
             if identity is None:
-                raise unknown_user(settings.user, await list_users(connection))
+                raise unknown_user(settings.user, await list_users(connection, key))
         transactions = ReadTransactions(
             pool,
-            SigningKey.read(settings.key_file),
+            key,
             time_zone=settings.time_zone,
             statement_seconds=settings.statement_timeout_seconds,
         )

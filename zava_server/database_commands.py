@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from zava_server.data.app_password import set_app_password
 from zava_server.data.embedded import is_initialised
-from zava_server.data.identity import list_users
+from zava_server.data.identity import describe_users
 from zava_server.data.migrations import applied_migrations, find_migrations
 from zava_server.infrastructure.errors import ValidationError
 from zava_server.infrastructure.progress import ignore_progress
-from zava_server.startup import choose_embedder, open_database, prepare
+from zava_server.startup import open_database, prepare
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -37,22 +37,18 @@ async def init_database(
 
     Raises ValidationError for your own PostgreSQL without the owner's login.
     """
-    embedder = choose_embedder(settings)
-    try:
-        async with open_database(settings, report) as database:
-            owner = _owner(database)
-            await prepare(owner, settings, embedder, report)
-            connection = await owner.connect()
-            try:
-                if settings.database_url is not None:
-                    await set_app_password(connection, settings.database_url.get_secret_value())
-                announce(await list_users(connection))
-            finally:
-                await connection.close()
-            if hold:
-                await asyncio.to_thread(sys.stdin.read)
-    finally:
-        await embedder.close()
+    async with open_database(settings, report) as database:
+        owner = _owner(database)
+        await prepare(owner, settings, report)
+        connection = await owner.connect()
+        try:
+            if settings.database_url is not None:
+                await set_app_password(connection, settings.database_url.get_secret_value())
+            announce(await describe_users(connection))
+        finally:
+            await connection.close()
+        if hold:
+            await asyncio.to_thread(sys.stdin.read)
 
 
 async def database_status(settings: Settings) -> dict[str, Any]:
@@ -76,7 +72,7 @@ async def database_status(settings: Settings) -> dict[str, Any]:
                     for table in _COUNTED
                 }
                 found["state"] = "ready" if found["rows"]["stores"] else "empty"
-                found["users"] = [describe_user(user) for user in await list_users(connection)]
+                found["users"] = [describe_user(user) for user in await describe_users(connection)]
             return found
         finally:
             await connection.close()

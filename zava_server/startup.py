@@ -13,9 +13,9 @@ from zava_server.data.demo.loader import load_demo
 from zava_server.data.embedded import EmbeddedPostgres
 from zava_server.data.embeddings import EmbeddingStore
 from zava_server.data.endpoint import APP_ROLE, Endpoint, check_versions
-from zava_server.data.identity import SigningKey, install_key
 from zava_server.data.migrations import applied_migrations, find_migrations, migrate
 from zava_server.infrastructure.embedders.embedder import CachedEmbedder, Embedder
+from zava_server.data.signing_keys import SigningKey, install_key
 from zava_server.infrastructure.errors import DatabaseUnavailable
 from zava_server.infrastructure.progress import Progress, ReportProgress
 

@@ -10,8 +10,8 @@ import asyncpg
 import pytest
 
 from tests.conftest import Staff
-from zava_server.data.identity import DATABASE_ROLES, SigningKey
-from zava_server.data.self_check import refuse_unsafe_role
+from zava_server.data.identity import DATABASE_ROLES
+from zava_server.data.signing_keys import SigningKey
 from zava_server.data.transactions import ReadTransactions
 from zava_server.infrastructure.errors import DatabaseUnavailable
 from zava_server.startup import Database
@@ -191,54 +191,3 @@ async def test_nothing_of_a_transaction_outlives_it(
     async with transactions._pool.connection() as connection:
         assert await connection.fetchval("SELECT current_user") == "zava_app"
         assert not await connection.fetchval("SELECT current_setting('zava.identity', true)")
-
-
-async def test_the_server_accepts_its_own_role(database: Database) -> None:
-    connection = await database.app.connect()
-    try:
-        await refuse_unsafe_role(connection)
-    finally:
-        await connection.close()
-
-
-async def test_the_server_refuses_a_superuser_and_says_what_to_do(database: Database) -> None:
-    assert database.owner is not None
-    connection = await database.owner.connect()
-    try:
-        with pytest.raises(DatabaseUnavailable, match="NOSUPERUSER"):
-            await refuse_unsafe_role(connection)
-    finally:
-        await connection.close()
-
-
-@pytest.mark.parametrize(
-    ("weakening", "mended_by"),
-    [
-        ("GRANT INSERT ON retail.orders TO store_managers", "REVOKE"),
-        ("GRANT UPDATE (name) ON retail.stores TO viewers", "REVOKE"),
-        ("ALTER TABLE retail.orders NO FORCE ROW LEVEL SECURITY", "FORCE ROW LEVEL SECURITY"),
-        (
-            "ALTER TABLE retail.product_costs DISABLE ROW LEVEL SECURITY",
-            "ENABLE ROW LEVEL SECURITY",
-        ),
-        ("CREATE TABLE retail.leak (store_id uuid)", "ENABLE ROW LEVEL SECURITY"),
-        ("CREATE VIEW retail.leak AS SELECT * FROM retail.orders", "security_invoker"),
-        (
-            "CREATE MATERIALIZED VIEW retail.leak AS SELECT * FROM retail.orders;"
-            "GRANT SELECT ON retail.leak TO PUBLIC",
-            "REVOKE",
-        ),
-        ("ALTER ROLE viewers BYPASSRLS", "NOBYPASSRLS"),
-        ("ALTER TABLE retail.inventory OWNER TO zava_app", "OWNER TO"),
-        ("GRANT pg_read_all_data TO zava_app", "REVOKE pg_read_all_data"),
-    ],
-)
-async def test_the_server_refuses_a_weakened_database_and_says_what_mends_it(
-    weakening: str, mended_by: str, owner: asyncpg.Connection
-) -> None:
-    await owner.execute(weakening)
-    await owner.execute("SET LOCAL SESSION AUTHORIZATION zava_app")
-    await owner.execute("SET LOCAL default_transaction_read_only = on")
-    with pytest.raises(DatabaseUnavailable) as refused:
-        await refuse_unsafe_role(owner)
-    assert mended_by in (refused.value.hint or "")

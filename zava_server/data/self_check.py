@@ -4,95 +4,73 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from zava_server.data.unsafe_objects import UNSAFE_OBJECTS
+from zava_server.data.unsafe_rights import UNSAFE_RIGHTS
 from zava_server.infrastructure.errors import DatabaseUnavailable
 
 if TYPE_CHECKING:
     import asyncpg
 
-# One row a problem, with the SQL that mends it.
-_PROBLEMS = """
-WITH ours AS (
+# What all checks speak of. Each gives one row a problem: what it is, and the SQL that mends it.
+_COMMON = """
+WITH ours AS MATERIALIZED (
     SELECT r.* FROM pg_roles AS r
-    WHERE r.rolname = current_user
-        OR pg_has_role(current_user, r.oid, 'MEMBER') AND NOT r.rolname LIKE 'pg\\_%'
+    WHERE r.rolname IN
+        (current_user, 'store_managers', 'regional_managers', 'head_office', 'viewers')
 ),
-tables AS (
-    SELECT c.*, format('%I.%I', n.nspname, c.relname) AS full_name, n.nspname
+grantees AS MATERIALIZED (
+    SELECT oid, quote_ident(rolname) AS name FROM ours
+    UNION ALL
+    SELECT 0, 'PUBLIC'
+),
+the_owner AS MATERIALIZED (
+    SELECT quote_ident(pg_get_userbyid(nspowner)) AS name FROM pg_namespace
+    WHERE nspname IN ('retail', 'identity', 'zava') AND nspowner NOT IN (SELECT oid FROM ours)
+    LIMIT 1
+),
+relations AS MATERIALIZED (
+    SELECT c.oid, c.relname, c.relkind, c.relacl, c.relowner, c.relrowsecurity,
+        c.relforcerowsecurity, c.reloptions, n.nspname,
+        format('%I.%I', n.nspname, c.relname) AS name,
+        n.nspname IN ('pg_catalog', 'information_schema', 'pg_toast') AS is_system,
+        EXISTS (
+            SELECT FROM ours AS o WHERE has_any_column_privilege(o.oid, c.oid, 'SELECT')
+        ) AS is_readable
     FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
-    WHERE n.nspname IN ('retail', 'identity', 'zava') AND c.relkind IN ('r', 'p', 'v', 'm')
+    WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
+),
+programs AS MATERIALIZED (
+    SELECT p.oid, p.prosecdef, p.prolang, p.pronamespace, g.name AS grantee,
+        format('%I.%I(%s)', n.nspname, p.proname, pg_get_function_identity_arguments(p.oid))
+            AS name
+    FROM pg_proc AS p
+    JOIN pg_namespace AS n ON n.oid = p.pronamespace
+    CROSS JOIN LATERAL aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) AS a
+    JOIN grantees AS g ON g.oid = a.grantee
+    WHERE n.nspname NOT IN ('pg_catalog', 'information_schema')
 )
-SELECT format('the role %s is a superuser', rolname) AS problem,
-    format('ALTER ROLE %I NOSUPERUSER', rolname) AS fix
-FROM ours WHERE rolsuper
-UNION ALL
-SELECT format('the role %s bypasses row security', rolname),
-    format('ALTER ROLE %I NOBYPASSRLS', rolname)
-FROM ours WHERE rolbypassrls AND NOT rolsuper
-UNION ALL
-SELECT format('the role %s may create roles or databases or replicate', rolname),
-    format('ALTER ROLE %I NOCREATEROLE NOCREATEDB NOREPLICATION', rolname)
-FROM ours WHERE (rolcreaterole OR rolcreatedb OR rolreplication) AND NOT rolsuper
-UNION ALL
-SELECT format('the role %s is a member of %s', current_user, r.rolname),
-    format('REVOKE %I FROM %I', r.rolname, current_user)
-FROM pg_roles AS r
-WHERE r.rolname LIKE 'pg\\_%' AND pg_has_role(current_user, r.oid, 'MEMBER')
-    AND NOT (SELECT bool_or(rolsuper) FROM ours)
-UNION ALL
-SELECT format('the role %s owns %s', o.rolname, t.full_name),
-    format('ALTER TABLE %s OWNER TO <the owner>', t.full_name)
-FROM tables AS t JOIN ours AS o ON o.oid = t.relowner
-UNION ALL
-SELECT format('the role %s may write to %s', o.rolname, t.full_name),
-    format('REVOKE INSERT, UPDATE, DELETE, TRUNCATE ON %s FROM %I, PUBLIC', t.full_name, o.rolname)
-FROM tables AS t CROSS JOIN ours AS o
-WHERE t.relkind IN ('r', 'p') AND NOT o.rolsuper AND t.relowner <> o.oid
-    AND (has_any_column_privilege(o.oid, t.oid, 'INSERT, UPDATE')
-        OR has_table_privilege(o.oid, t.oid, 'DELETE, TRUNCATE'))
-UNION ALL
-SELECT format('row security is not forced on %s', t.full_name),
-    format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY', t.full_name)
-FROM tables AS t
-WHERE t.nspname = 'retail' AND t.relkind IN ('r', 'p')
-    AND NOT (t.relrowsecurity AND t.relforcerowsecurity)
-    AND (t.relname = 'product_costs' OR t.relname <> 'stores' AND EXISTS (
-        SELECT FROM pg_attribute AS a
-        WHERE a.attrelid = t.oid AND a.attname = 'store_id' AND NOT a.attisdropped
-    ))
-UNION ALL
-SELECT format('the view %s reads as its owner', t.full_name),
-    format('ALTER VIEW %s SET (security_invoker = true)', t.full_name)
-FROM tables AS t
-WHERE t.relkind = 'v' AND t.nspname = 'retail'
-    AND NOT coalesce(t.reloptions::text[] && ARRAY['security_invoker=true', 'security_invoker=on'],
-        false)
-UNION ALL
-SELECT format('the role %s may read the materialized view %s', o.rolname, t.full_name),
-    format('REVOKE ALL ON %s FROM %I, PUBLIC', t.full_name, o.rolname)
-FROM tables AS t CROSS JOIN ours AS o
-WHERE t.relkind = 'm' AND NOT o.rolsuper AND has_table_privilege(o.oid, t.oid, 'SELECT')
-UNION ALL
-SELECT format('%s is %s', s.name, s.setting),
-    format('ALTER SYSTEM SET %s = %s', s.name, w.value)
-FROM (VALUES ('standard_conforming_strings', 'on'), ('max_prepared_transactions', '0'))
-    AS w (name, value)
-JOIN pg_settings AS s USING (name)
-WHERE s.setting <> w.value
-UNION ALL
-SELECT 'transactions are not read-only by default',
-    format('ALTER ROLE %I SET default_transaction_read_only = on', current_user)
-WHERE current_setting('default_transaction_read_only') <> 'on'
 """
 
 
 async def refuse_unsafe_role(connection: asyncpg.Connection) -> None:
-    """Checks the role the server logged in as.
+    """Checks the role the server logged in as, and what it could reach.
 
-    Raises DatabaseUnavailable naming the first problem and the SQL that mends it.
+    Raises DatabaseUnavailable naming the first problem and the SQL that mends all of them.
     """
-    problem = await connection.fetchrow(_PROBLEMS)
-    if problem is not None:
+    if await connection.fetchval("SELECT rolsuper FROM pg_roles WHERE rolname = current_user"):
+        # To a superuser every other check would find something.
         raise DatabaseUnavailable(
-            f"The server does not start, because {problem['problem']}.",
-            f"Run this as the owner: {problem['fix']};",
+            "The server does not start, because it logs in as a superuser.",
+            "Log in as zava_app, or run this as another superuser: ALTER ROLE "
+            f"{await connection.fetchval('SELECT quote_ident(current_user)')} NOSUPERUSER;",
         )
+    checks = (*UNSAFE_RIGHTS, *UNSAFE_OBJECTS)
+    problems = await connection.fetch(_COMMON + "\nUNION ALL\n".join(checks))
+    if not problems:
+        return
+    fixes = list(dict.fromkeys(problem["fix"] for problem in problems))
+    more = f" and {len(problems) - 1} more problems" if len(problems) > 1 else ""
+    raise DatabaseUnavailable(
+        f"The server does not start, because {problems[0]['problem']}{more}.",
+        f"Run this as the owner: {' '.join(f'{fix};' for fix in fixes)}",
+    )
