@@ -1,0 +1,273 @@
+"""Each entry of the policy is needed: without it an honest statement fails or a hostile passes."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from typing import TYPE_CHECKING, Any
+
+import postgast.pg_query_pb2 as pb
+import pytest
+
+from tests.security.corpus_files import read_corpus
+from zava_server.data.guard import (
+    RETAIL_POLICY,
+    SqlGuard,
+    SqlPolicy,
+    arguments,
+    explanations,
+    guard,
+    rules,
+)
+from zava_server.infrastructure.errors import QueryRejected
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+HONEST = [s.sql for s in read_corpus("honest") if len(s.sql) < 4000]
+HOSTILE = [s.sql for s in read_corpus("hostile") if not s.allowed]
+LONG = "(SELECT string_agg(description, '') AS d FROM products) AS t"
+
+
+def passes(sql: str, policy: SqlPolicy = RETAIL_POLICY) -> bool:
+    try:
+        SqlGuard(policy).check(sql)
+    except QueryRejected:
+        return False
+    return True
+
+
+def without(**changed: Any) -> SqlPolicy:
+    return dataclasses.replace(RETAIL_POLICY, **changed)
+
+
+def lacking(allowed: Mapping[Any, frozenset[str]], key: Any, entry: str) -> dict[Any, Any]:
+    return {**allowed, key: allowed[key] - {entry}}
+
+
+def entries(allowed: Mapping[Any, Iterable[str]]) -> list[tuple[Any, str]]:
+    return [(key, entry) for key in allowed for entry in sorted(allowed[key])]
+
+
+def some_honest_statement_fails(policy: SqlPolicy) -> bool:
+    checked = SqlGuard(policy)
+    for sql in HONEST:
+        try:
+            checked.check(sql)
+        except QueryRejected:
+            return True
+    return False
+
+
+def some_hostile_statement_passes(checked: SqlGuard) -> bool:
+    for sql in HOSTILE:
+        try:
+            checked.check(sql)
+        except QueryRejected:
+            continue
+        return True
+    return False
+
+
+class TestWhatIsAllowedIsNeeded:
+    @pytest.mark.parametrize(("schema", "name"), entries(RETAIL_POLICY.functions))
+    def test_functions(self, schema: str, name: str) -> None:
+        policy = without(functions=lacking(RETAIL_POLICY.functions, schema, name))
+        assert some_honest_statement_fails(policy)
+
+    @pytest.mark.parametrize(("schema", "name"), entries(RETAIL_POLICY.operators))
+    def test_operators(self, schema: str, name: str) -> None:
+        policy = without(operators=lacking(RETAIL_POLICY.operators, schema, name))
+        assert some_honest_statement_fails(policy)
+
+    @pytest.mark.parametrize(("schema", "name"), entries(RETAIL_POLICY.types))
+    def test_types(self, schema: str, name: str) -> None:
+        policy = without(types=lacking(RETAIL_POLICY.types, schema, name))
+        assert some_honest_statement_fails(policy)
+
+    @pytest.mark.parametrize("name", sorted(RETAIL_POLICY.relations))
+    def test_relations(self, name: str) -> None:
+        assert some_honest_statement_fails(without(relations=RETAIL_POLICY.relations - {name}))
+
+    @pytest.mark.parametrize("name", sorted(RETAIL_POLICY.collations))
+    def test_collations(self, name: str) -> None:
+        assert some_honest_statement_fails(without(collations=RETAIL_POLICY.collations - {name}))
+
+    @pytest.mark.parametrize("node", sorted(RETAIL_POLICY.nodes))
+    def test_nodes(self, node: str) -> None:
+        nodes = {name: fields for name, fields in RETAIL_POLICY.nodes.items() if name != node}
+        choices = {key: words for key, words in RETAIL_POLICY.choices.items() if key[0] != node}
+        assert some_honest_statement_fails(without(nodes=nodes, choices=choices))
+
+    @pytest.mark.parametrize(("node", "field"), entries(RETAIL_POLICY.nodes))
+    def test_fields_of_nodes(self, node: str, field: str) -> None:
+        policy = without(nodes=lacking(RETAIL_POLICY.nodes, node, field))
+        assert some_honest_statement_fails(policy)
+
+    @pytest.mark.parametrize(("key", "word"), entries(RETAIL_POLICY.choices))
+    def test_choices(self, key: tuple[str, str], word: str) -> None:
+        policy = without(choices=lacking(RETAIL_POLICY.choices, key, word))
+        assert some_honest_statement_fails(policy)
+
+    @pytest.mark.parametrize("name", sorted(RETAIL_POLICY.attributes))
+    def test_attributes(self, name: str) -> None:
+        sql = f"SELECT (t).{name} FROM (SELECT 1 AS {name}) AS t"
+        assert passes(sql)
+        assert not passes(sql, without(attributes=RETAIL_POLICY.attributes - {name}))
+
+    @pytest.mark.parametrize("name", sorted(RETAIL_POLICY.aggregates))
+    def test_aggregates(self, name: str) -> None:
+        query = "SELECT total_amount AS v FROM orders"
+        for _ in range(20):
+            query = f"SELECT {name}(v) + {name}(v) AS v FROM ({query}) AS t"
+        assert passes(query)
+        assert not passes(query, without(aggregates=RETAIL_POLICY.aggregates - {name}))
+
+    @pytest.mark.parametrize("name", sorted(RETAIL_POLICY.number_types))
+    def test_number_types(self, name: str) -> None:
+        sql = f"SELECT quantity % line_no::{name} FROM order_items"
+        assert passes(sql)
+        assert not passes(sql, without(number_types=RETAIL_POLICY.number_types - {name}))
+
+
+class TestWhatIsRefusedIsRefusedByOneRule:
+    @pytest.mark.parametrize("node", sorted(rules.CHECKS))
+    def test_checks(self, node: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.delitem(rules.CHECKS, node)
+        assert some_hostile_statement_passes(SqlGuard(RETAIL_POLICY))
+
+    @pytest.mark.parametrize("check", ["check_qualified_columns", "require_short"])
+    def test_checks_of_the_whole_statement(
+        self, check: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(guard, check, lambda *_: None)
+        assert some_hostile_statement_passes(SqlGuard(RETAIL_POLICY))
+
+    @pytest.mark.parametrize("check", ["require_series", "require_length", "_require_template"])
+    def test_checks_of_arguments(self, check: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(arguments, check, lambda *_: None)
+        assert some_hostile_statement_passes(SqlGuard(RETAIL_POLICY))
+
+    @pytest.mark.parametrize("name", sorted(RETAIL_POLICY.system_columns))
+    def test_system_columns(self, name: str) -> None:
+        sql = f"SELECT {name} FROM orders"
+        assert not passes(sql)
+        assert passes(sql, without(system_columns=RETAIL_POLICY.system_columns - {name}))
+
+    @pytest.mark.parametrize("name", sorted(RETAIL_POLICY.arity))
+    def test_arity(self, name: str) -> None:
+        fewest, most = RETAIL_POLICY.arity[name]
+        for count in {fewest, most}:
+            assert passes(f"SELECT {name}({', '.join(ONES[:count])})")
+        one_more = ", ".join(ONES[: most + 1])
+        arity = {key: range_ for key, range_ in RETAIL_POLICY.arity.items() if key != name}
+        assert not passes(f"SELECT {name}({one_more})")
+        assert passes(f"SELECT {name}({one_more})", without(arity=arity))
+
+    @pytest.mark.parametrize("name", sorted(RETAIL_POLICY.arguments))
+    def test_arguments(self, name: str) -> None:
+        sql = f'SELECT "{name}"(d, d) FROM {LONG}'
+        if name in RETAIL_POLICY.arity and RETAIL_POLICY.arity[name][0] == 3:
+            sql = f"SELECT {name}(d, d, d) FROM {LONG}"
+        fewer = {key: bound for key, bound in RETAIL_POLICY.arguments.items() if key != name}
+        assert not passes(sql)
+        assert passes(sql, without(arguments=fewer))
+
+    @pytest.mark.parametrize("side", ["right_operand", "either_operand"])
+    def test_operands(self, side: str) -> None:
+        bounds = getattr(RETAIL_POLICY, side)
+        for operator in bounds:
+            fewer = {key: bound for key, bound in bounds.items() if key != operator}
+            sql = f"SELECT d OPERATOR(pg_catalog.{operator}) d FROM {LONG}"
+            assert not passes(sql)
+            assert passes(sql, without(**{side: fewer}))
+
+    @pytest.mark.parametrize(
+        ("operator", "field"), [("%", "numeric_operand"), ("<->", "vector_operand")]
+    )
+    def test_operands_of_one_type(self, operator: str, field: str) -> None:
+        sql = f"SELECT description {operator} name FROM products"
+        assert not passes(sql)
+        assert passes(sql, without(**{field: frozenset()}))
+
+    @pytest.mark.parametrize("name", sorted(RETAIL_POLICY.builders))
+    def test_builders(self, name: str) -> None:
+        given = {
+            "format": "'%s', name",
+            "repeat": "name, 9",
+            "lpad": "name, 9",
+            "rpad": "name, 9",
+            "replace": "name, 'a', 'b'",
+        }.get(name, "name")
+        sql = f"SELECT d LIKE d FROM (SELECT {name}({given}) AS d FROM stores) AS t"
+        assert not passes(sql)
+        assert passes(sql, without(builders=RETAIL_POLICY.builders - {name}))
+
+    @pytest.mark.parametrize("limit", [f.name for f in dataclasses.fields(RETAIL_POLICY.limits)])
+    def test_limits(self, limit: str) -> None:
+        loose = dataclasses.replace(
+            RETAIL_POLICY.limits, **{limit: getattr(RETAIL_POLICY.limits, limit) * 100}
+        )
+        assert not passes(OVER_THE_LIMIT[limit])
+        assert passes(OVER_THE_LIMIT[limit], without(limits=loose))
+
+
+def _doubled(times: int) -> str:
+    query = "SELECT name AS v FROM stores"
+    for _ in range(times):
+        query = f"SELECT v || v AS v FROM ({query}) AS t"
+    return query
+
+
+ONES = ["'1'"] * 200
+OVER_THE_LIMIT = {
+    "text_bytes": "SELECT '" + "a" * 70_000 + "'",
+    "operator_run": "SELECT '" + "=" * 300 + "'",
+    "operator_characters": "SELECT '" + "- " * 11_000 + "'",
+    "tree_bytes": "SELECT " + ", ".join(["name"] * 8_000) + " FROM stores",
+    "depth": "SELECT " + " + ".join(["quantity"] * 350) + " FROM order_items",
+    "selects": "SELECT " + ", ".join(["(SELECT 1)"] * 600),
+    "growth": _doubled(15),
+    "short_growth": f"SELECT v LIKE v FROM ({_doubled(8)}) AS t",
+    "short_literal": "SELECT name LIKE '" + "%a" * 600 + "' FROM stores",
+    "short_parts": "SELECT array_agg(quantity) @> ARRAY[" + ", ".join(["1"] * 300) + "] "
+    "FROM order_items",
+    "length": "SELECT repeat('x', 2000)",
+    "series": "SELECT * FROM generate_series(1, 2000000)",
+}
+
+
+class TestThePolicyAgreesWithTheParser:
+    def test_a_field_that_no_node_has_is_a_mistake(self) -> None:
+        nodes = {**RETAIL_POLICY.nodes, "ColumnRef": frozenset({"fields", "misspelt"})}
+        with pytest.raises(ValueError, match="misspelt"):
+            SqlGuard(without(nodes=nodes))
+
+    def test_all_choices_are_words_of_the_grammar(self) -> None:
+        for (node, field), words in RETAIL_POLICY.choices.items():
+            described = pb.DESCRIPTOR.message_types_by_name[node].fields
+            enum = next(f for f in described if f.json_name == field).enum_type
+            if enum is not None:
+                assert words <= {value.name for value in enum.values}
+
+    def test_all_explained_constructs_exist_and_are_refused(self) -> None:
+        messages = pb.DESCRIPTOR.message_types_by_name
+        for key in explanations.CONSTRUCTS:
+            node, _, rest = key.partition(".")
+            field, _, word = rest.partition("=")
+            assert node in messages
+            allowed = RETAIL_POLICY.nodes.get(node)
+            if not field:
+                assert allowed is None
+            elif not word:
+                assert allowed is not None
+                assert field not in allowed
+                assert field in {f.json_name for f in messages[node].fields}
+            else:
+                assert word not in RETAIL_POLICY.choices[node, field]
+
+    def test_no_advice_is_given_on_what_is_allowed(self) -> None:
+        listed: frozenset[str] = functools.reduce(frozenset.union, RETAIL_POLICY.functions.values())
+        assert not listed & explanations.FUNCTION_ADVICE.keys()
+        types: frozenset[str] = functools.reduce(frozenset.union, RETAIL_POLICY.types.values())
+        assert not types & explanations.TYPE_ADVICE.keys()
