@@ -99,6 +99,30 @@ def status(*, data_dir: DataDir = None, as_json: AsJson = False) -> None:
     _run(show(), as_json=as_json)
 
 
+@database.command
+def rotate_identity_key(
+    *,
+    data_dir: DataDir = None,
+    retire_old: Annotated[
+        bool, Parameter(help="The old key leaked: it ends at once.", negative="")
+    ] = False,
+) -> None:
+    """Make a new key for signing identities.
+
+    Running servers that share the key file go on with the new one; copy the file to those that
+    have their own. The key before stays valid until the next rotation.
+    """
+    settings = load_settings(data_dir=data_dir)
+    configure_logs("WARNING", settings.log_path)
+    from zava_server.database_commands import rotate_identity_key as rotate
+
+    async def show() -> None:
+        key_id = await rotate(settings, retire_old=retire_old)
+        _print(f"Identities are signed with the new key {key_id} in {settings.key_file}.")
+
+    _run(show())
+
+
 class ProgressLine:
     """Shows progress on one line of a terminal, or a line a step elsewhere."""
 

@@ -10,9 +10,10 @@ from zava_server.data.app_password import set_app_password
 from zava_server.data.embedded import is_initialised
 from zava_server.data.identity import describe_users
 from zava_server.data.migrations import applied_migrations, find_migrations
+from zava_server.data.signing_keys import rotate_key
 from zava_server.infrastructure.errors import ValidationError
 from zava_server.infrastructure.progress import ignore_progress
-from zava_server.startup import open_database, prepare
+from zava_server.startup import check_prepared, open_database, prepare
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -74,6 +75,24 @@ async def database_status(settings: Settings) -> dict[str, Any]:
                 found["state"] = "ready" if found["rows"]["stores"] else "empty"
                 found["users"] = [describe_user(user) for user in await describe_users(connection)]
             return found
+        finally:
+            await connection.close()
+
+
+async def rotate_identity_key(settings: Settings, *, retire_old: bool) -> str:
+    """Puts a new identity key into the database and the key file; returns its id.
+
+    Raises ValidationError without a key file, a database or the owner's login.
+    """
+    if settings.database_url is None and not is_initialised(settings.data_dir):
+        raise ValidationError(
+            f"There is no database in {settings.data_dir}.", "Make it with: zava-server db init"
+        )
+    async with open_database(settings, ignore_progress) as database:
+        connection = await _owner(database).connect()
+        try:
+            await check_prepared(connection)
+            return await rotate_key(connection, settings.key_file, retire_old=retire_old)
         finally:
             await connection.close()
 
