@@ -19,7 +19,7 @@ from zava_server.data.signing_keys import SigningKey
 from zava_server.data.transactions import ReadTransactions
 from zava_server.infrastructure.progress import ignore_progress
 from zava_server.infrastructure.settings import Settings
-from zava_server.startup import Database, choose_embedder, open_database, prepare
+from zava_server.startup import Database, open_database, prepare
 
 DEMO_SCALE = 0.02
 
@@ -54,12 +54,10 @@ def settings(shared_directory: Path) -> Settings:
 @pytest.fixture(scope="session")
 async def database(settings: Settings) -> AsyncIterator[Database]:
     """The retailer's database, prepared as on a first start but with fewer orders."""
-    embedder = choose_embedder(settings)
     async with open_database(settings, ignore_progress) as database:
         assert database.owner is not None
-        await prepare(database.owner, settings, embedder, ignore_progress, demo_scale=DEMO_SCALE)
+        await prepare(database.owner, settings, ignore_progress, demo_scale=DEMO_SCALE)
         yield database
-    await embedder.close()
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,8 +15,8 @@ from zava_server.data.embedded import EmbeddedPostgres
 from zava_server.data.embeddings import EmbeddingStore
 from zava_server.data.endpoint import APP_ROLE, Endpoint, check_versions
 from zava_server.data.migrations import applied_migrations, find_migrations, migrate
-from zava_server.infrastructure.embedders.embedder import CachedEmbedder, Embedder
 from zava_server.data.signing_keys import SigningKey, install_key
+from zava_server.infrastructure.embedders.embedder import CachedEmbedder, Embedder
 from zava_server.infrastructure.errors import DatabaseUnavailable
 from zava_server.infrastructure.progress import Progress, ReportProgress
 
@@ -85,7 +86,6 @@ async def open_database(settings: Settings, report: ReportProgress) -> AsyncIter
 async def prepare(
     owner: Endpoint,
     settings: Settings,
-    embedder: Embedder,
     report: ReportProgress,
     *,
     demo_scale: float = 1.0,
@@ -112,7 +112,12 @@ async def prepare(
                 scale=demo_scale,
                 report=report,
             )
-        await build_search_index(EmbeddingStore(connection), embedder, report)
+        # Nothing else runs yet, so that it may have all the cores.
+        indexer = choose_embedder(settings, threads=os.cpu_count())
+        try:
+            await build_search_index(EmbeddingStore(connection), indexer, report)
+        finally:
+            await indexer.close()
     finally:
         # Ends the lock as well.
         await connection.close()
@@ -132,8 +137,8 @@ async def check_prepared(app: asyncpg.Connection) -> None:
         )
 
 
-def choose_embedder(settings: Settings) -> Embedder:
-    """The embedder of the settings; loads nothing yet."""
+def choose_embedder(settings: Settings, threads: int | None = None) -> Embedder:
+    """The embedder of the settings; loads nothing yet. `threads` is for the local one."""
     if settings.embedder == "openai":
         from zava_server.infrastructure.embedders.openai_compatible import OpenAIEmbedder
 
@@ -148,7 +153,7 @@ def choose_embedder(settings: Settings) -> Embedder:
         )
     from zava_server.infrastructure.embedders.local import LocalEmbedder
 
-    return CachedEmbedder(LocalEmbedder(model_path=settings.embedding_model_path))
+    return CachedEmbedder(LocalEmbedder(settings.embedding_model_path, threads))
 
 
 async def _ensure_key(owner: asyncpg.Connection, settings: Settings) -> None:

@@ -23,10 +23,11 @@ from mcp_types import TextContent
 from tests.conftest import Staff
 from zava_server.infrastructure.progress import ignore_progress
 from zava_server.infrastructure.settings import Settings
-from zava_server.startup import Database, choose_embedder, open_database, prepare
+from zava_server.startup import Database, open_database, prepare
 
 TOOLS = {
     "execute_sales_query",
+    "explain_query",
     "get_multiple_table_schemas",
     "semantic_search_products",
     "get_current_utc_date",
@@ -370,10 +371,9 @@ def test_it_ends_without_leaving_a_process(
 async def test_it_recovers_when_the_postmaster_is_killed(shared_directory: Path) -> None:
     """With a database of its own, since the other tests share theirs."""
     alone = Settings(data_dir=shared_directory / "killed")
-    embedder = choose_embedder(alone)
     async with open_database(alone, ignore_progress) as database:
         assert database.owner is not None
-        await prepare(database.owner, alone, embedder, ignore_progress, demo_scale=0.1)
+        await prepare(database.owner, alone, ignore_progress, demo_scale=0.1)
         async with Client(transport(alone, "seattle")) as client:
             count = "SELECT count(*) FROM orders"
             before = await call(client, "execute_sales_query", postgresql_query=count)
@@ -385,4 +385,3 @@ async def test_it_recovers_when_the_postmaster_is_killed(shared_directory: Path)
                 ):
                     assert after["error"]["code"] == "DATABASE_UNAVAILABLE"
             assert after["rows"] == before["rows"]
-    await embedder.close()
