@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import asyncpg
 from pgvector.asyncpg import register_vector
 
+from zava_server.data.bounded_connection import BoundedConnection
 from zava_server.infrastructure.errors import Busy, DatabaseUnavailable
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 _HISTORY_SECONDS = 60
 _WAITS_KEPT = 1000
+# A backend that listens neither to a cancel nor to this is not waited for.
+_CLEANING_SECONDS = 5.0
 
 # Every type a statement can return: built-in ones, pgvector's, rows of our tables, arrays of each.
 _RESULT_TYPES = """
@@ -166,6 +169,7 @@ class Pool:
             min_size=self._min_size,
             max_size=self._max_size,
             init=self._prepare_connection,
+            connection_class=BoundedConnection,
             reset=_already_clean,
             **self._endpoint.arguments,
         )
@@ -212,13 +216,21 @@ class Pool:
             await asyncio.sleep(1)
 
 
+def is_lost(connection: PoolConnectionProxy) -> bool:
+    """Whether the connection has ended, in which case the proxy refuses every question."""
+    try:
+        return connection.is_closed()
+    except asyncpg.InterfaceError:
+        return True
+
+
 async def _give_back(pool: asyncpg.Pool, connection: PoolConnectionProxy) -> None:
     try:
-        await connection.execute(_LEAVE_NOTHING)
+        await connection.execute(_LEAVE_NOTHING, timeout=_CLEANING_SECONDS)
         clean = not connection.is_in_transaction()
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
         clean = False
-    if not clean:
+    if not clean and not is_lost(connection):
         connection.terminate()
     await pool.release(connection)
 

@@ -36,6 +36,7 @@ class SalesQueries:
         """
         started = time.perf_counter()
         async with self._transactions.read_as(identity) as transaction:
+            transaction.received.allow(self._max_bytes)
             table = await run_statement(
                 transaction.connection, sql, max_rows=max_rows, max_bytes=self._max_bytes
             )

@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import asyncpg
 
+from zava_server.data.trouble import trouble
 from zava_server.infrastructure.errors import (
     AuthorizationError,
     DatabaseError,
-    DatabaseUnavailable,
     QueryRejected,
-    QueryTimeout,
     ResultTooLarge,
     ZavaError,
 )
@@ -25,6 +24,12 @@ if TYPE_CHECKING:
 
 _ROWS_A_FETCH = 500
 _EXACT_DIGITS = 15
+# Messages quote values, and those can be as long as a value may be.
+_LONGEST_MESSAGE = 1000
+# Parsed and rendered again, an element of an array takes up to 100 bytes and an empty object 200,
+# whatever its size as text: this many stay below 50 MB.
+_MOST_ELEMENTS = 400_000
+_ELEMENTS_A_CONTAINER = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,46 +55,67 @@ async def run_statement(
     """The rows of one statement, at most `max_rows` and `max_bytes` of JSON.
 
     The database turns each row into JSON text: every type then has a rendering, including values
-    that Python's types cannot hold, and a row over the limit is dropped before it travels.
-    Raises the hierarchy's errors for whatever the statement does wrong.
+    that Python's types cannot hold, and what is over the limit is dropped before it travels.
+    Raises the hierarchy's errors for whatever the statement does wrong, and the driver's for what
+    is not the statement's fault.
     """
     try:
         described = await connection.prepare(sql, name="")
         columns = [Column(a.name, a.type.name) for a in described.get_attributes()]
         rendered = await connection.prepare(_rendering(sql, len(columns), max_rows + 1), name="")
         rows: list[Sequence[Any]] = []
-        size = 0
         decode = _decoder(columns)
+        elements = 0
         cursor = await rendered.cursor(max_bytes)
         while chunk := await cursor.fetch(_ROWS_A_FETCH):
             for (line,) in chunk:
-                if line is None:
+                if line == _ROW_TOO_LARGE:
                     raise _row_too_large(max_bytes)
-                size += len(line)
-                if len(rows) == max_rows or size > max_bytes:
+                if line is None or len(rows) == max_rows:
+                    return Table(columns, rows, truncated=True)
+                elements += _nested_elements(line)
+                if elements > _MOST_ELEMENTS:
+                    if not rows:
+                        raise _too_many_elements()
                     return Table(columns, rows, truncated=True)
                 rows.append(decode(line))
         return Table(columns, rows, truncated=False)
     except asyncpg.PostgresError as error:
-        raise _explained(error, sql) from error
+        if trouble(error, out_of_time=False) is not None:
+            raise
+        raise explained(error, sql) from error
     except RecursionError:
         raise ResultTooLarge(
             "A JSON value in the result is nested too deeply.", "Select the part you need."
         ) from None
 
 
+_ROW_TOO_LARGE = ""
+
+
 def _rendering(sql: str, columns: int, limit: int) -> str:
+    # The running sum lets no more than $1 bytes travel in all: rows beyond come as NULL. It costs
+    # nothing to measure, while fetching fewer rows at a time costs a round trip each.
     # OFFSET 0 keeps the planner from rendering each row twice. The line break ends a trailing
     # comment of the caller's.
     names = ", ".join(f"c{number}" for number in range(columns))
     alias = f"q ({names})" if names else "q"
     return f"""
-        SELECT CASE WHEN octet_length(r.line) <= $1 THEN r.line END
+        SELECT CASE
+            WHEN octet_length(r.line) > $1 THEN '{_ROW_TOO_LARGE}'
+            WHEN sum(octet_length(r.line)) OVER (ROWS UNBOUNDED PRECEDING) <= $1 THEN r.line
+        END
         FROM (
             SELECT row_to_json(q)::text AS line FROM (
 {sql}
             ) AS {alias} LIMIT {limit} OFFSET 0
         ) AS r"""  # noqa: S608 - the caller's statement is the point
+
+
+def _nested_elements(line: str) -> int:
+    """What the arrays and objects within a row may cost, from above; 0 for a row without any."""
+    containers = line.count("[") + line.count("{") - 1
+    return containers * _ELEMENTS_A_CONTAINER + line.count(",") if containers else 0
 
 
 class _LongNumber(str):
@@ -142,30 +168,29 @@ def _row_too_large(max_bytes: int) -> ResultTooLarge:
     )
 
 
-def _explained(error: asyncpg.PostgresError, sql: str) -> ZavaError:
-    message = str(error.args[0] if error.args else "").rstrip(".")
+def _too_many_elements() -> ResultTooLarge:
+    return ResultTooLarge(
+        f"An array or JSON value of the result has over {_MOST_ELEMENTS // 2:,} elements.",
+        "Select the rows instead of aggregating them.",
+    )
+
+
+def explained(error: asyncpg.PostgresError, sql: str) -> ZavaError:
+    """What the database says about the caller's `sql`, with the place in it."""
+    message = _shortened(str(error.args[0] if error.args else ""))
     match error:
-        case asyncpg.QueryCanceledError() | asyncpg.TransactionTimeoutError():
-            return QueryTimeout(
-                "The query ran into its time limit and was stopped.",
-                "Narrow the dates or the columns, or aggregate less at once.",
-            )
         case asyncpg.ReadOnlySQLTransactionError():
             return QueryRejected("Nothing can be written through this server.", "Send a SELECT.")
         case asyncpg.InsufficientPrivilegeError():
             return AuthorizationError(f"You may not do this: {message}.")
-        case asyncpg.ConfigurationLimitExceededError() | asyncpg.InsufficientResourcesError():
-            return ResultTooLarge(
-                "The query needs more room than a query may have.",
-                "Aggregate first, or narrow the rows.",
-            )
-        case asyncpg.OperatorInterventionError() | asyncpg.PostgresConnectionError():
-            return DatabaseUnavailable(
-                "The database ended the connection.", "Try again in a moment."
-            )
     where = _position(error, sql)
-    hint = getattr(error, "hint", None)
-    return DatabaseError(f"{message}{where}.", f"{str(hint).rstrip('.')}." if hint else None)
+    hint = _shortened(str(getattr(error, "hint", None) or ""))
+    return DatabaseError(f"{message}{where}.", f"{hint}." if hint else None)
+
+
+def _shortened(text: str) -> str:
+    text = text.rstrip(".")
+    return text if len(text) <= _LONGEST_MESSAGE else f"{text[:_LONGEST_MESSAGE]}…"
 
 
 def _position(error: asyncpg.PostgresError, sql: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -9,7 +10,10 @@ from typing import TYPE_CHECKING
 
 import asyncpg
 
+from zava_server.data.bounded_connection import received_by
 from zava_server.data.identity import identity_refused
+from zava_server.data.pool import is_lost
+from zava_server.data.trouble import connection_lost, too_large, trouble
 from zava_server.infrastructure.errors import DatabaseUnavailable
 
 if TYPE_CHECKING:
@@ -17,11 +21,22 @@ if TYPE_CHECKING:
 
     from asyncpg.pool import PoolConnectionProxy
 
-    from zava_server.data.identity import Identity, SigningKey
+    from zava_server.data.bounded_connection import Received
+    from zava_server.data.identity import Identity
     from zava_server.data.pool import Pool
+    from zava_server.data.signing_keys import Signer
 
+# statement_timeout speaks first. It restarts with every fetch, so a result that trickles meets
+# ours, which keeps the connection; transaction_timeout drops it and stands behind both.
+_SPARE_SECONDS = 1.0
 _TRANSACTION_SPARE_SECONDS = 5.0
+# The database's timer starts after ours; clocks may differ by a little.
+_OUT_OF_TIME = 0.98
 _MOST_CLOCK_SKEW_SECONDS = 30.0
+
+# One snapshot for all statements: a key that is retired meanwhile is missed by none of them, where
+# a later one alone would find no rows.
+_BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
 # The identity travels as a parameter: statement text can be read by other sessions of the role.
 # The role comes last, because the caller's roles may not call set_config.
@@ -50,6 +65,7 @@ class ReadTransaction:
     """An open transaction of one identity."""
 
     connection: PoolConnectionProxy
+    received: Received
     pool_wait_ms: float
 
 
@@ -57,7 +73,7 @@ class ReadTransactions:
     """Opens read-only transactions on the pool's connections."""
 
     def __init__(
-        self, pool: Pool, key: SigningKey, *, time_zone: str, statement_seconds: float
+        self, pool: Pool, key: Signer, *, time_zone: str, statement_seconds: float
     ) -> None:
         self._pool = pool
         self._key = key
@@ -68,20 +84,32 @@ class ReadTransactions:
     async def read_as(self, identity: Identity) -> AsyncIterator[ReadTransaction]:
         """A transaction in which the database takes the caller for `identity`.
 
-        Raises DatabaseUnavailable when the database does not agree on who that is: an empty answer
-        must never stand for a wrong key or a wrong clock.
+        Raises QueryTimeout, QueryCancelled, ResultTooLarge or Busy for what is done in it, and
+        DatabaseUnavailable when the connection is lost or the database does not agree on who that
+        is: an empty answer must never stand for a wrong key or a wrong clock.
         """
         started = time.perf_counter()
         async with self._pool.connection() as connection:
-            waited_ms = (time.perf_counter() - started) * 1000
+            began = time.perf_counter()
+            received = received_by(connection)
+            received.allow(0)
             try:
-                await connection.execute("BEGIN READ ONLY")
-                await self._assume(connection, identity)
-                yield ReadTransaction(connection, waited_ms)
-            except (asyncpg.InterfaceError, asyncpg.PostgresConnectionError, OSError) as error:
-                raise DatabaseUnavailable(
-                    "The connection to the database was lost.", "Try again in a moment."
-                ) from error
+                async with asyncio.timeout(self._statement_seconds + _SPARE_SECONDS):
+                    await connection.execute(_BEGIN)
+                    await self._assume(connection, identity)
+                    yield ReadTransaction(connection, received, (began - started) * 1000)
+            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+                if received.too_much:
+                    raise too_large() from error
+                elapsed = time.perf_counter() - began
+                out_of_time = elapsed >= self._statement_seconds * _OUT_OF_TIME
+                known = trouble(error, out_of_time=out_of_time)
+                # Using a lost connection is an interface error, as is any misuse of the driver.
+                if known is None and is_lost(connection):
+                    known = connection_lost(out_of_time=out_of_time)
+                if known is None:
+                    raise
+                raise known from error
 
     async def _assume(self, connection: PoolConnectionProxy, identity: Identity) -> None:
         statement_ms = int(self._statement_seconds * 1000)
