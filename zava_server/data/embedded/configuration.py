@@ -25,9 +25,15 @@ default_text_search_config = 'pg_catalog.english'
 password_encryption = 'scram-sha-256'
 max_prepared_transactions = 0
 
+# A statement ends soon after the process that wanted its answer was killed.
+client_connection_check_interval = 200ms
+
 # A bulk load should meet few checkpoints.
 max_wal_size = 2GB
 checkpoint_timeout = 15min
+
+# Sorts and joins on disk, a process; callers' own limit is on their role.
+temp_file_limit = 8GB
 
 # A file a weekday, overwritten the week after. `log` leaves callers' errors out: their messages
 # carry literals of their statements.
