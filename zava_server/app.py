@@ -25,6 +25,7 @@ from zava_server.data.transactions import ReadTransactions
 from zava_server.infrastructure.errors import DatabaseUnavailable, ValidationError
 from zava_server.infrastructure.progress import Progress
 from zava_server.infrastructure.query_monitor import QueryMonitor
+from zava_server.infrastructure.rates import Rates
 from zava_server.protocol.server import build_server
 from zava_server.protocol.session import Services
 from zava_server.startup import check_prepared, choose_embedder, open_database, prepare
@@ -168,15 +169,27 @@ async def serve_stdio(settings: Settings) -> None:
         await asyncio.wait({ready}, timeout=_SERVE_ANYWAY_AFTER_SECONDS)
         if ready.done():
             await ready
-        server = build_server(backend, default_rows=settings.max_rows)
+        server = build_server(backend, _rates(settings), default_rows=settings.max_rows)
         serving = asyncio.create_task(server.run_stdio_async(show_banner=False))
-        # A task that waits for stdin cannot be cancelled: the process ends without it.
-        await asyncio.wait({serving, ready}, return_when=asyncio.FIRST_COMPLETED)
-        if ready.done():
-            await ready
-            await asyncio.wait({serving})
-        if serving.done():
-            await serving
+        try:
+            await asyncio.wait({serving, ready}, return_when=asyncio.FIRST_COMPLETED)
+            if ready.done():
+                await ready
+                await asyncio.wait({serving})
+            if serving.done():
+                await serving
+        finally:
+            # Ends the calls under way. It is not waited for, since reading stdin cannot be
+            # cancelled: the process ends without it.
+            serving.cancel()
+
+
+def _rates(settings: Settings) -> Rates:
+    """On stdio one process serves one user, who is held to a rate only where one is set."""
+    return Rates(
+        calls_per_minute=settings.calls_per_minute or 0,
+        concurrent_statements=settings.max_concurrent_statements or 0,
+    )
 
 
 async def _check(database: Database) -> None:

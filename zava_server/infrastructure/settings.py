@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import platformdirs
 import pydantic
-from pydantic import AliasChoices, Field, PositiveFloat, PositiveInt, SecretStr
+from pydantic import AliasChoices, Field, NonNegativeInt, PositiveFloat, PositiveInt, SecretStr
 from pydantic_settings import (
     BaseSettings,
     DotEnvSettingsSource,
@@ -78,6 +78,10 @@ class Settings(BaseSettings):
     slow_query_seconds: PositiveFloat = 1.0
     max_rows: int = Field(default=1000, ge=1, le=MAX_ROWS_CAP)
     max_result_bytes: PositiveInt = 8 * 1024 * 1024
+    max_concurrent_statements: NonNegativeInt | None = None
+    """Per identity; 0 means no limit. Unset: the transport's default, which is 0 on stdio."""
+    calls_per_minute: NonNegativeInt | None = None
+    """Likewise."""
     time_zone: str = "America/Los_Angeles"
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"

@@ -27,6 +27,11 @@ TABLE_SCHEMA: dict[str, Any] = {
 """Shallow on purpose: checking 1,000 rows cell by cell costs the client 50 ms and more."""
 
 
+# The text is for a model, which reads no megabytes; copies of it on its way out take five times
+# its size.
+_MOST_TEXT = 1024 * 1024
+
+
 def table_result(table: Table, elapsed_ms: float, *, text: bool) -> ToolResult:
     """A table; without `text` the text part says only how many rows there are."""
     count = len(table.rows)
@@ -47,11 +52,15 @@ def table_result(table: Table, elapsed_ms: float, *, text: bool) -> ToolResult:
 
 
 def as_csv(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    """Comma separated values; NULL is empty, JSON values are JSON."""
+    """Comma separated values; NULL is empty, JSON values are JSON. Cut, and said so, at 1 MB."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(header)
-    writer.writerows([_cell(value) for value in row] for row in rows)
+    for row in rows:
+        writer.writerow([_cell(value) for value in row])
+        if out.tell() > _MOST_TEXT:
+            shown = out.getvalue()[:_MOST_TEXT]
+            return f"{shown}…\nThe text ends here, the structured content goes on.\n"
     return out.getvalue()
 
 
