@@ -10,11 +10,13 @@ import structlog
 
 from zava_server.business.catalogue_search import CatalogueSearch
 from zava_server.business.operations import Operations
+from zava_server.business.query_plans import QueryPlanService
 from zava_server.business.sales_queries import SalesQueryService
 from zava_server.business.schemas import SchemaService
 from zava_server.data.catalogue import Catalogue
 from zava_server.data.guard import RETAIL_POLICY, SqlGuard
 from zava_server.data.identity import Identity, find_user, list_users
+from zava_server.data.plans import Plans
 from zava_server.data.pool import Pool
 from zava_server.data.sales_queries import SalesQueries
 from zava_server.data.schemas import Schemas
@@ -134,7 +136,8 @@ class Backend:
         catalogue = Catalogue(transactions)
         queries = SalesQueries(transactions, max_bytes=settings.max_result_bytes)
         services = Services(
-            sales_queries=SalesQueryService(SqlGuard(RETAIL_POLICY), queries, monitor),
+            sales_queries=SalesQueryService(guard, queries, monitor),
+            query_plans=QueryPlanService(guard, Plans(transactions)),
             catalogue_search=CatalogueSearch(catalogue, embedder),
             schemas=SchemaService(Schemas(transactions)),
             stores=Stores(transactions),

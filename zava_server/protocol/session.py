@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from zava_server.business.catalogue_search import CatalogueSearch
     from zava_server.business.operations import Operations
+    from zava_server.business.query_plans import QueryPlanService
     from zava_server.business.sales_queries import SalesQueryService
     from zava_server.business.schemas import SchemaService
     from zava_server.data.identity import Identity
@@ -20,6 +21,7 @@ class Services:
     """The business layer, wired."""
 
     sales_queries: SalesQueryService
+    query_plans: QueryPlanService
     catalogue_search: CatalogueSearch
     schemas: SchemaService
     stores: Stores

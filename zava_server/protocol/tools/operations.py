@@ -4,19 +4,46 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any
 
+from fastmcp.tools.base import ToolResult
 from pydantic import Field
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
     from fastmcp import FastMCP
 
     from zava_server.infrastructure.query_monitor import StatementFigures
     from zava_server.protocol.session import Session
 
+_IN_THE_HEADLINE = frozenset({
+    "Node Type", "Plans", "Relation Name", "CTE Name", "Function Name", "Parent Relationship",
+})  # fmt: skip
 _READ_ONLY = {"readOnlyHint": True, "idempotentHint": False, "openWorldHint": False}
 
 
 def add_operations_tools(server: FastMCP, session: Session) -> None:
-    """Adds `get_slow_queries` and `get_pool_health`."""
+    """Adds `explain_query`, `get_slow_queries` and `get_pool_health`."""
+
+    @server.tool(
+        title="Explain a query",
+        output_schema={"type": "object", "properties": {"plan": {"type": "object"}}},
+        annotations={**_READ_ONLY, "idempotentHint": True},
+    )
+    async def explain_query(
+        postgresql_query: Annotated[
+            str, Field(description="The SELECT to explain, as for execute_sales_query.")
+        ],
+    ) -> ToolResult:
+        """Show how PostgreSQL would run a SELECT, without running it: scans, joins, indexes, sorts.
+
+        Look for a Seq Scan on orders, order_items or customers where an index should serve, and
+        for sorts of whole tables. Estimated rows and costs are shown with the permission `ops`
+        only, because they come from all stores' rows.
+        """
+        plan = await session.services.query_plans.explain(session.identity, postgresql_query)
+        return ToolResult(
+            content="\n".join(_plan_lines(plan, 0)), structured_content={"plan": plan}
+        )
 
     @server.tool(title="Slow queries", annotations=_READ_ONLY)
     async def get_slow_queries(
@@ -71,6 +98,19 @@ def add_operations_tools(server: FastMCP, session: Session) -> None:
             },
             "database": "embedded" if health.embedded_database else "external",
         }
+
+
+def _plan_lines(plan: Mapping[str, Any], depth: int) -> Iterator[str]:
+    details = [
+        f"{name}: {', '.join(map(str, value)) if isinstance(value, list) else value}"
+        for name, value in plan.items()
+        if name not in _IN_THE_HEADLINE
+    ]
+    target = plan.get("Relation Name") or plan.get("CTE Name") or plan.get("Function Name")
+    headline = f"{plan['Node Type']} on {target}" if target else plan["Node Type"]
+    yield "  " * depth + headline + (f" ({'; '.join(details)})" if details else "")
+    for child in plan.get("Plans", ()):
+        yield from _plan_lines(child, depth + 1)
 
 
 def _figures(figures: StatementFigures) -> dict[str, Any]:
