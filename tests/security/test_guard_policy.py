@@ -173,7 +173,7 @@ class TestWhatIsRefusedIsRefusedByOneRule:
         assert not passes(sql)
         assert passes(sql, without(arguments=fewer))
 
-    @pytest.mark.parametrize("side", ["right_operand", "either_operand"])
+    @pytest.mark.parametrize("side", ["left_operand", "right_operand", "either_operand"])
     def test_operands(self, side: str) -> None:
         bounds = getattr(RETAIL_POLICY, side)
         for operator in bounds:
@@ -229,7 +229,8 @@ OVER_THE_LIMIT = {
     "selects": "SELECT " + ", ".join(["(SELECT 1)"] * 600),
     "growth": _doubled(15),
     "short_growth": f"SELECT v LIKE v FROM ({_doubled(8)}) AS t",
-    "short_literal": "SELECT name LIKE '" + "%a" * 600 + "' FROM stores",
+    "literal": "SELECT name LIKE '" + "%a" * 600 + "' FROM stores",
+    "short_length": "SELECT string_agg(name, '') LIKE '" + "%a" * 300 + "' FROM stores",
     "short_parts": "SELECT array_agg(quantity) @> ARRAY[" + ", ".join(["1"] * 300) + "] "
     "FROM order_items",
     "length": "SELECT repeat('x', 2000)",

@@ -190,7 +190,19 @@ class TestShortValues:
 
     @pytest.mark.parametrize(
         "needle",
-        ["d", "d || 'a'", "lower(d)", "left(d, 100000)", "substring(d, '%', '5')", "(SELECT d)"],
+        [
+            "d",
+            "d || 'a'",
+            "lower(d)",
+            "(SELECT d)",
+            "left(d, 100000)",
+            "left(d, -1)",
+            "left(d, length(d))",
+            "substring(d, '%', '5')",
+            "d::varchar",
+            "d::varchar(100000)",
+            "concat(left(d, 300), left(d, 300))",
+        ],
     )
     def test_but_not_for_another_long_one(self, needle: str) -> None:
         rejection(f"SELECT d LIKE {needle} FROM {self.LONG}")

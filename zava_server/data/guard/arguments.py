@@ -52,7 +52,7 @@ def require_length(visit: Visit, what: str, node: Node) -> None:
 
 def _require_template(visit: Visit, what: str, node: Node) -> None:
     template = _literal(node)
-    if template is None or len(template) > visit.policy.limits.short_literal:
+    if template is None or len(template) > visit.policy.limits.literal:
         raise visit.refuse(f"{what} must be a written-out string, not a long one")
     if _WIDE_PLACEHOLDER.search(template):
         raise visit.refuse(f"{what} has a placeholder with a long or computed width")
@@ -86,51 +86,58 @@ def require_short(visit: Visit, growth: Growth) -> None:
 
 def _is_short(visit: Visit, growth: Growth, node: Node) -> bool:
     limits = visit.policy.limits
-    parts = 0
-    pending = [node]
+    # Columns are as short as the data, unless the statement itself makes long values.
+    columns_are_short = not visit.builders and growth.largest <= limits.short_growth
+    parts = length = 0
+    pending: list[Any] = [node]
     while pending:
         expression = pending.pop()
-        if not isinstance(expression, dict):
-            if isinstance(expression, list):
-                pending.extend(expression)
-            continue
-        if "A_Const" in expression:
-            parts += 1
-            if len(_literal(expression) or "") > limits.short_literal:
+        if isinstance(expression, list):
+            pending.extend(expression)
+        elif isinstance(expression, dict):
+            cut = _cut_to(expression)
+            if cut is not None:
+                length += cut
+                continue
+            if "A_Const" in expression:
+                written = len(_literal(expression) or "")
+                if written > limits.literal:
+                    return False
+                parts += 1
+                length += written
+            elif ("ColumnRef" in expression or "SelectStmt" in expression) and (
+                not columns_are_short
+            ):
                 return False
-        elif "ColumnRef" in expression or "SelectStmt" in expression:
-            # A column is as long as the data, unless the statement itself makes long values.
-            if visit.builders or growth.largest > limits.short_growth:
-                return False
-        elif _is_cut(visit.policy, expression):
-            continue
-        pending.extend(expression.values())
-    return parts <= limits.short_parts or not visit.builders
+            pending.extend(expression.values())
+    return columns_are_short or (parts <= limits.short_parts and length <= limits.short_length)
 
 
-def _is_cut(policy: SqlPolicy, expression: Node) -> bool:
-    """Whether an expression is short whatever is in it: left(…, 200), …::varchar(200), a range."""
+def _cut_to(expression: Node) -> int | None:
+    """The length of what is short whatever is in it: left(…, 200), …::varchar(200), a range."""
     if "FuncCall" in expression:
         call = expression["FuncCall"]
         name = strings(call["funcname"])[-1]
         if name in _RANGES:
-            return True
+            return 0
         position = _TRUNCATING.get(name)
         given = call.get("args", [])
         if position is None or position >= len(given):
-            return False
+            return None
         length = given[position]
     elif "TypeCast" in expression:
         cast = expression["TypeCast"]["typeName"]
         modifiers = cast.get("typmods", [])
         if not _is_type(cast, _PADDED) or len(modifiers) != 1:
-            return False
+            return None
         length = modifiers[0]
     else:
-        return False
-    # A number, not a string: substring(text, pattern, '5') is another function.
+        return None
+    # A number, not a string: substring(text, pattern, '5') is another function. And not below
+    # zero: left(text, -1) leaves out one character.
     written = length.get("A_Const", {}).get("ival")
-    return written is not None and written.get("ival", 0) <= policy.limits.length
+    count = -1 if written is None else int(written.get("ival", 0))
+    return count if count >= 0 else None
 
 
 def constant(node: Node) -> float | None:

@@ -39,10 +39,12 @@ class Limits:
     """Copies of one column that nested sub-queries may make of each other's expressions."""
     short_growth: int
     """The same where a value must be short."""
-    short_literal: int
-    """Characters of a literal in a short value, and of a template."""
+    literal: int
+    """Characters of a template, and of one literal in a short value."""
+    short_length: int
+    """Characters in all of a short value in a statement that makes long ones."""
     short_parts: int
-    """Literals in a short value."""
+    """Literals in such a value."""
     length: int
     """Characters that `repeat`, `lpad` and `rpad` may make, and that `char(n)` may pad to."""
     series: int
@@ -75,8 +77,9 @@ class SqlPolicy:
     """Functions whose result may be much longer than their arguments."""
     operators: Mapping[str, frozenset[str]]
     """Schema to operator names. Unqualified operators may be any of them."""
+    left_operand: Mapping[str, Argument]
+    """Operator to what its left operand must be."""
     right_operand: Mapping[str, Argument]
-    """Operator to what its right operand must be."""
     either_operand: Mapping[str, Argument]
     """Operator to what at least one operand must be."""
     numeric_operand: frozenset[str]

@@ -238,6 +238,14 @@ _ARGUMENTS = {
             btrim ltrim rtrim
         """)
     },
+    # A path may compare every part of the value with every other.
+    **{
+        name: {0: Argument.SHORT}
+        for name in _words("""
+            jsonb_path_exists jsonb_path_match jsonb_path_query jsonb_path_query_array
+            jsonb_path_query_first
+        """)
+    },
 }
 
 # Results that outgrow their arguments, so that a value built from them may be long.
@@ -263,6 +271,7 @@ _OPERATORS = {
     "public": _words("<=> <-> <#> <+>"),
 }
 
+_LEFT_OPERAND = {"@?": Argument.SHORT}
 _RIGHT_OPERAND = dict.fromkeys(_words("~~ ~~* !~~ !~~* ?| ?&"), Argument.SHORT)
 _EITHER_OPERAND = dict.fromkeys(_words("@> <@ &&"), Argument.SHORT)
 
@@ -281,7 +290,7 @@ _TYPES = {
     "public": _words("vector"),
 }
 
-_COLLATIONS = _words("C POSIX default ucs_basic pg_c_utf8 unicode")
+_COLLATIONS = _words("C POSIX default ucs_basic pg_c_utf8")
 
 RETAIL_POLICY = SqlPolicy(
     nodes=_NODES,
@@ -294,6 +303,7 @@ RETAIL_POLICY = SqlPolicy(
     aggregates=_AGGREGATES | _WINDOW,
     builders=_BUILDERS,
     operators=_OPERATORS,
+    left_operand=_LEFT_OPERAND,
     right_operand=_RIGHT_OPERAND,
     either_operand=_EITHER_OPERAND,
     # On text both of these are pg_trgm's, which runs on past every timeout.
@@ -313,7 +323,8 @@ RETAIL_POLICY = SqlPolicy(
         selects=500,
         growth=10_000,
         short_growth=64,
-        short_literal=1_000,
+        literal=1_000,
+        short_length=400,
         short_parts=200,
         length=1_000,
         series=1_000_000,

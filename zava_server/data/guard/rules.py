@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from zava_server.data.guard import arguments
 from zava_server.data.guard.explanations import TYPE_ADVICE
 from zava_server.data.guard.names import strings
+from zava_server.data.guard.policy import Argument
 from zava_server.data.guard.rejection import function_advice, nearest, quoted
 from zava_server.data.guard.walk import only
 
@@ -177,6 +178,9 @@ def _operator(visit: Visit, name: list[Fields], left: Fields | None, right: Fiel
         )
     operands = [operand for operand in (left, right) if operand]
     shown = _WORDS.get(operator, operator)
+    if operator in policy.left_operand and left:
+        bound = policy.left_operand[operator]
+        arguments.require(visit, f"The left side of {shown}", bound, left)
     if operator in policy.right_operand and right:
         bound = policy.right_operand[operator]
         arguments.require(visit, f"The right side of {shown}", bound, right)
@@ -223,6 +227,13 @@ def check_json_aggregate(visit: Visit, _: Fields) -> None:
     visit.builders = True
 
 
+def check_json_path(visit: Visit, fields: Fields) -> None:
+    """The value that JSON_VALUE and its like search, which a path may compare with itself."""
+    values = [fields["context_item"], *(only(item)[1]["val"] for item in fields.get("passing", []))]
+    for value in values:
+        arguments.require(visit, "What a JSON path searches", Argument.SHORT, value)
+
+
 def check_with(visit: Visit, fields: Fields) -> None:
     """A recursive CTE may build long values."""
     if fields.get("recursive"):
@@ -248,6 +259,7 @@ CHECKS: dict[str, Check] = {
     "SubLink": check_sub_select_operator,
     "TypeName": check_type,
     "CollateClause": check_collation,
+    "JsonFuncExpr": check_json_path,
     "JsonAggConstructor": check_json_aggregate,
     "WithClause": check_with,
 }
