@@ -80,10 +80,12 @@ class Walker:
     def __init__(self, policy: SqlPolicy, checks: Mapping[str, Check]) -> None:
         self._depth = policy.limits.depth
         self._plans = {name: _plan(name, policy, checks.get(name)) for name in policy.nodes}
+        # Most nodes are such; they are looked at where they stand.
+        self._leaves = {name: plan.fields for name, plan in self._plans.items() if plan.leaf}
 
     def walk(self, tree: Fields, visit: Visit) -> None:
         """Visits everything in `tree`, the outermost first; raises QueryRejected."""
-        plans = self._plans
+        plans, leaves = self._plans, self._leaves
         level: Level = [(*only(tree), frozenset(), None)]
         for _ in range(self._depth):
             below: Level = []
@@ -111,11 +113,11 @@ class Walker:
                     for child in value if type(value) is list else (value,):
                         # An empty object is PostgreSQL's NULL, as in `a[:2]` or DISTINCT.
                         for inner, parts in child.items() if kind is None else ((kind, child),):
-                            known = plans.get(inner)
-                            if known is None or not known.leaf:
+                            allowed = leaves.get(inner)
+                            if allowed is None:
                                 below.append((inner, parts, ctes, at))
-                            elif not parts.keys() <= known.fields:
-                                _require_listed(known, inner, parts, visit)
+                            elif not parts.keys() <= allowed:
+                                _require_listed(plans[inner], inner, parts, visit)
             if not below:
                 return
             level = below
