@@ -19,7 +19,7 @@ from zava_server.data.signing_keys import SigningKey
 from zava_server.data.transactions import ReadTransactions
 from zava_server.infrastructure.progress import ignore_progress
 from zava_server.infrastructure.settings import Settings
-from zava_server.startup import Database, open_database, prepare
+from zava_server.startup import Database, choose_embedder, index_catalogue, open_database, prepare
 
 DEMO_SCALE = 0.02
 
@@ -57,6 +57,9 @@ async def database(settings: Settings) -> AsyncIterator[Database]:
     async with open_database(settings, ignore_progress) as database:
         assert database.owner is not None
         await prepare(database.owner, settings, ignore_progress, demo_scale=DEMO_SCALE)
+        embedder = choose_embedder(settings, threads=os.cpu_count())
+        await index_catalogue(database.owner, embedder)
+        await embedder.close()
         yield database
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 import structlog
@@ -24,16 +25,26 @@ from zava_server.data.self_check import refuse_unsafe_role
 from zava_server.data.signing_keys import KeyFile
 from zava_server.data.stores import Stores
 from zava_server.data.transactions import ReadTransactions
-from zava_server.infrastructure.errors import DatabaseUnavailable, ValidationError
+from zava_server.infrastructure.errors import (
+    AIUnavailable,
+    DatabaseUnavailable,
+    ValidationError,
+)
 from zava_server.infrastructure.progress import Progress
 from zava_server.infrastructure.query_monitor import QueryMonitor
 from zava_server.infrastructure.rates import Rates
 from zava_server.protocol.server import build_server
 from zava_server.protocol.session import Services
-from zava_server.startup import check_prepared, choose_embedder, open_database, prepare
+from zava_server.startup import (
+    check_prepared,
+    choose_embedder,
+    index_catalogue,
+    open_database,
+    prepare,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
     from zava_server.infrastructure.settings import Settings
     from zava_server.startup import Database
@@ -52,6 +63,7 @@ class Backend:
             asyncio.get_running_loop().create_future()
         )
         self._progress = Progress("database", 0.0)
+        self._index: Callable[[], Awaitable[None]] | None = None
 
     @property
     def services(self) -> Services:
@@ -90,7 +102,7 @@ class Backend:
             async with AsyncExitStack() as stack:
                 self._ready.set_result(await self._open(stack))
                 _log.info("ready", user=self.identity.handle, role=self.identity.role)
-                await self.services.catalogue_search.warm_up()
+                await self._make_searchable()
                 await asyncio.Event().wait()
         except BaseException as error:
             # Whoever waits for readiness must learn of it, a cancellation included.
@@ -104,13 +116,23 @@ class Backend:
                 self._ready.exception()
             raise
 
+    async def _make_searchable(self) -> None:
+        """Beside the calls: a catalogue that is not covered yet says so in each answer."""
+        try:
+            await self.services.catalogue_search.warm_up()
+            if self._index is not None:
+                await self._index()
+        except (AIUnavailable, DatabaseUnavailable) as error:
+            _log.warning("the search index is not complete", reason=str(error))
+
     async def _open(self, stack: AsyncExitStack) -> tuple[Services, Identity]:
         settings = self._settings
         embedder = choose_embedder(settings)
         stack.push_async_callback(embedder.close)
         database = await stack.enter_async_context(open_database(settings, self._report))
         if database.owner is not None:
-            await prepare(database.owner, settings, embedder, self._report)
+            await prepare(database.owner, settings, self._report)
+            self._index = partial(index_catalogue, database.owner, embedder)
         await _check(database)
         pool = await stack.enter_async_context(
             Pool(
@@ -121,8 +143,8 @@ class Backend:
                 revive=database.revive,
             ).running()
         )
-        async with pool.connection() as connection:
         key = KeyFile(settings.key_file)
+        async with pool.connection() as connection:
             identity = await find_user(connection, key, settings.user or "")
             if identity is None:
                 raise unknown_user(settings.user, await list_users(connection, key))
@@ -135,6 +157,7 @@ class Backend:
         monitor = QueryMonitor(settings.slow_query_seconds)
         catalogue = Catalogue(transactions)
         queries = SalesQueries(transactions, max_bytes=settings.max_result_bytes)
+        guard = SqlGuard(RETAIL_POLICY)
         services = Services(
             sales_queries=SalesQueryService(guard, queries, monitor),
             query_plans=QueryPlanService(guard, Plans(transactions)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,13 @@ from zava_server.data.migrations import applied_migrations, find_migrations
 from zava_server.data.signing_keys import rotate_key
 from zava_server.infrastructure.errors import ValidationError
 from zava_server.infrastructure.progress import ignore_progress
-from zava_server.startup import check_prepared, open_database, prepare
+from zava_server.startup import (
+    check_prepared,
+    choose_embedder,
+    index_catalogue,
+    open_database,
+    prepare,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -41,6 +48,13 @@ async def init_database(
     async with open_database(settings, report) as database:
         owner = _owner(database)
         await prepare(owner, settings, report)
+        if not hold:
+            # Nothing else runs, so that it may have all the cores.
+            indexer = choose_embedder(settings, threads=os.cpu_count())
+            try:
+                await index_catalogue(owner, indexer, report)
+            finally:
+                await indexer.close()
         connection = await owner.connect()
         try:
             if settings.database_url is not None:
@@ -49,6 +63,7 @@ async def init_database(
         finally:
             await connection.close()
         if hold:
+            # The server that follows makes the search index while it already answers.
             await asyncio.to_thread(sys.stdin.read)
 
 

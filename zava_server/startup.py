@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,7 +17,7 @@ from zava_server.data.migrations import applied_migrations, find_migrations, mig
 from zava_server.data.signing_keys import SigningKey, install_key
 from zava_server.infrastructure.embedders.embedder import CachedEmbedder, Embedder
 from zava_server.infrastructure.errors import DatabaseUnavailable
-from zava_server.infrastructure.progress import Progress, ReportProgress
+from zava_server.infrastructure.progress import Progress, ReportProgress, ignore_progress
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
 
 # One process prepares, the others wait: the demo data must not be loaded twice.
 _LOCK = 0x7A617662
+_INDEX_LOCK = 0x7A617663
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ async def prepare(
     *,
     demo_scale: float = 1.0,
 ) -> None:
-    """Brings schema, identity key, demo data and search index up to date; does only what lacks.
+    """Brings schema, identity key and demo data up to date; does only what lacks.
 
     `demo_scale` multiplies the demo's orders.
 
@@ -112,14 +112,23 @@ async def prepare(
                 scale=demo_scale,
                 report=report,
             )
-        # Nothing else runs yet, so that it may have all the cores.
-        indexer = choose_embedder(settings, threads=os.cpu_count())
-        try:
-            await build_search_index(EmbeddingStore(connection), indexer, report)
-        finally:
-            await indexer.close()
     finally:
         # Ends the lock as well.
+        await connection.close()
+
+
+async def index_catalogue(
+    owner: Endpoint, embedder: Embedder, report: ReportProgress = ignore_progress
+) -> None:
+    """Makes every product findable by meaning. Of several processes one works, the others wait.
+
+    Raises DatabaseUnavailable, AIUnavailable.
+    """
+    connection = await owner.connect()
+    try:
+        await connection.execute("SELECT pg_advisory_lock($1)", _INDEX_LOCK)
+        await build_search_index(EmbeddingStore(connection), embedder, report)
+    finally:
         await connection.close()
 
 

@@ -368,6 +368,26 @@ def test_it_ends_without_leaving_a_process(
     server.stdout.close()
 
 
+async def test_search_says_so_while_the_index_is_being_made_and_then_finds_everything(
+    shared_directory: Path,
+) -> None:
+    fresh = Settings(data_dir=shared_directory / "unindexed")
+    async with open_database(fresh, ignore_progress) as database:
+        assert database.owner is not None
+        await prepare(database.owner, fresh, ignore_progress, demo_scale=0.01)
+        async with Client(transport(fresh, "seattle")) as client:
+            answers = []
+            async with asyncio.timeout(60):
+                while not answers or answers[-1]["notice"]:
+                    answers.append(
+                        await call(
+                            client, "semantic_search_products", query_description="dripping tap"
+                        )
+                    )
+    assert "The search index is being made" in answers[0]["notice"]
+    assert answers[-1]["hits"][0]["category"] == "Plumbing"
+
+
 async def test_it_recovers_when_the_postmaster_is_killed(shared_directory: Path) -> None:
     """With a database of its own, since the other tests share theirs."""
     alone = Settings(data_dir=shared_directory / "killed")

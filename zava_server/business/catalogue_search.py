@@ -6,9 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import structlog
-
-from zava_server.infrastructure.errors import AIUnavailable, ValidationError
+from zava_server.infrastructure.errors import ValidationError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,8 +14,6 @@ if TYPE_CHECKING:
     from zava_server.data.catalogue import Catalogue, ProductHit
     from zava_server.data.identity import Identity
     from zava_server.infrastructure.embedders.embedder import Embedder
-
-_log = structlog.get_logger(__name__)
 
 _MOST_HITS = 100
 _LONGEST_QUERY = 10_000
@@ -52,13 +48,14 @@ class CatalogueSearch:
     def __init__(self, catalogue: Catalogue, embedder: Embedder) -> None:
         self._catalogue = catalogue
         self._embedder = embedder
+        self._covered = False
 
     async def warm_up(self) -> None:
-        """Loads the model before the first search needs it."""
-        try:
-            await self._embedder.embed_query("")
-        except AIUnavailable as error:
-            _log.warning("search by meaning is not available", reason=str(error))
+        """Loads the model before the first search needs it.
+
+        Raises AIUnavailable.
+        """
+        await self._embedder.embed_query("")
 
     async def search(
         self, identity: Identity, description: str, max_rows: int, threshold: float | None
@@ -83,7 +80,20 @@ class CatalogueSearch:
             identity, vector, noise if threshold is None else threshold, max_rows
         )
         hits = [SearchHit(p, "meaning", weak=p.similarity < near) for p in products]
-        return SearchAnswer(hits, "semantic", _notice(hits), _ms_since(started))
+        notice = await self._missing(identity) or _notice(hits)
+        return SearchAnswer(hits, "semantic", notice, _ms_since(started))
+
+    async def _missing(self, identity: Identity) -> str | None:
+        if self._covered:
+            return None
+        coverage = await self._catalogue.coverage(identity, self._embedder.model)
+        self._covered = coverage.share == 1
+        if self._covered:
+            return None
+        return (
+            f"The search index is being made: {coverage.embedded:,} of {coverage.products:,} "
+            "products can be found so far."
+        )
 
 
 def _check(description: str, max_rows: int, threshold: float | None) -> None:

@@ -56,6 +56,8 @@ def configure_logs(level: str, file: Path | None) -> None:
 def _without_traceback(_: object, __: str, event: EventDict) -> EventDict:
     """People read stderr: what happened is enough for them, the file has the traceback."""
     error = event.pop("exc_info", None)
+    if error is True:
+        error = sys.exc_info()
     if error:
         kind = error[0] if isinstance(error, tuple) else type(error)
         event["error"] = getattr(kind, "__name__", "Error")
