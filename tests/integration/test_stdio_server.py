@@ -376,7 +376,7 @@ async def test_search_says_so_while_the_index_is_being_made_and_then_finds_every
         assert database.owner is not None
         await prepare(database.owner, fresh, ignore_progress, demo_scale=0.01)
         async with Client(transport(fresh, "seattle")) as client:
-            answers = []
+            answers: list[dict[str, Any]] = []
             async with asyncio.timeout(60):
                 while not answers or answers[-1]["notice"]:
                     answers.append(
