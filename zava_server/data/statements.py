@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import asyncpg
 
+from zava_server.data.result_budget import ResultBudget
 from zava_server.data.trouble import trouble
 from zava_server.infrastructure.errors import (
     AuthorizationError,
@@ -26,10 +27,6 @@ _ROWS_A_FETCH = 500
 _EXACT_DIGITS = 15
 # Messages quote values, and those can be as long as a value may be.
 _LONGEST_MESSAGE = 1000
-# Parsed and rendered again, an element of an array takes up to 100 bytes and an empty object 200,
-# whatever its size as text: this many stay below 50 MB.
-_MOST_ELEMENTS = 400_000
-_ELEMENTS_A_CONTAINER = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +62,7 @@ async def run_statement(
         rendered = await connection.prepare(_rendering(sql, len(columns), max_rows + 1), name="")
         rows: list[Sequence[Any]] = []
         decode = _decoder(columns)
-        elements = 0
+        budget = ResultBudget(max_bytes)
         cursor = await rendered.cursor(max_bytes)
         while chunk := await cursor.fetch(_ROWS_A_FETCH):
             for (line,) in chunk:
@@ -73,10 +70,9 @@ async def run_statement(
                     raise _row_too_large(max_bytes)
                 if line is None or len(rows) == max_rows:
                     return Table(columns, rows, truncated=True)
-                elements += _nested_elements(line)
-                if elements > _MOST_ELEMENTS:
+                if not budget.admits(line):
                     if not rows:
-                        raise _too_many_elements()
+                        raise _row_too_large(max_bytes)
                     return Table(columns, rows, truncated=True)
                 rows.append(decode(line))
         return Table(columns, rows, truncated=False)
@@ -110,12 +106,6 @@ def _rendering(sql: str, columns: int, limit: int) -> str:
 {sql}
             ) AS {alias} LIMIT {limit} OFFSET 0
         ) AS r"""  # noqa: S608 - the caller's statement is the point
-
-
-def _nested_elements(line: str) -> int:
-    """What the arrays and objects within a row may cost, from above; 0 for a row without any."""
-    containers = line.count("[") + line.count("{") - 1
-    return containers * _ELEMENTS_A_CONTAINER + line.count(",") if containers else 0
 
 
 class _LongNumber(str):
@@ -163,15 +153,8 @@ def _as_numbers(value: Any) -> Any:
 
 def _row_too_large(max_bytes: int) -> ResultTooLarge:
     return ResultTooLarge(
-        f"A row of the result is larger than {max_bytes:,} bytes.",
-        "Select fewer or shorter columns.",
-    )
-
-
-def _too_many_elements() -> ResultTooLarge:
-    return ResultTooLarge(
-        f"An array or JSON value of the result has over {_MOST_ELEMENTS // 2:,} elements.",
-        "Select the rows instead of aggregating them.",
+        f"A row of the result is larger than {max_bytes:,} bytes or has too many elements.",
+        "Select fewer or shorter columns, and rows instead of arrays.",
     )
 
 

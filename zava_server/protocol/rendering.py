@@ -60,7 +60,7 @@ def as_csv(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
         writer.writerow([_cell(value) for value in row])
         if out.tell() > _MOST_TEXT:
             shown = out.getvalue()[:_MOST_TEXT]
-            return f"{shown}…\nThe text ends here, the structured content goes on.\n"
+            return f"{shown}...\nThe text ends here, the structured content goes on.\n"
     return out.getvalue()
 
 
