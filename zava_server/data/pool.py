@@ -41,13 +41,14 @@ WHERE n.nspname = 'retail'
 
 
 # Whatever a call left behind ends here, in one round trip: a transaction in any state, settings,
-# locks, cursors, listens. zava_app has no right to temporary tables, and statements are unnamed.
+# locks, cursors, listens, prepared statements. zava_app has no right to temporary tables.
 _LEAVE_NOTHING = """
 ROLLBACK;
 RESET ALL;
 SELECT pg_advisory_unlock_all();
 CLOSE ALL;
 UNLISTEN *;
+DEALLOCATE ALL;
 """
 
 
@@ -171,6 +172,8 @@ class Pool:
             init=self._prepare_connection,
             connection_class=BoundedConnection,
             reset=_already_clean,
+            # Statements stay unnamed: named ones would not survive DEALLOCATE ALL.
+            statement_cache_size=0,
             **self._endpoint.arguments,
         )
 
