@@ -26,6 +26,9 @@ def trouble(error: Exception, *, out_of_time: bool) -> ZavaError | None:
     match error:
         case asyncpg.TransactionTimeoutError():
             return timed_out()
+        # As it shows while a statement runs: the database ends the connection with it.
+        case asyncpg.PostgresConnectionError(__cause__=asyncpg.TransactionTimeoutError()):
+            return timed_out()
         case asyncpg.QueryCanceledError():
             return timed_out() if out_of_time else cancelled_by_others()
         case asyncpg.ConfigurationLimitExceededError() | asyncpg.InsufficientResourcesError():
