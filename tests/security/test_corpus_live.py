@@ -210,5 +210,5 @@ async def test_the_corpus_would_have_worked_for_a_superuser(
         seen = canaries.seen_in(answer, staff[ATTACKER])
         if seen:
             bites[statement.kind] |= seen
-    assert BITING == set(bites)
+    assert set(bites) == BITING
     assert "root:x:0:0" in bites["files"]

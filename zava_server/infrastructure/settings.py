@@ -73,7 +73,7 @@ class Settings(BaseSettings):
     pool_min_size: PositiveInt = 2
     pool_max_size: PositiveInt = 10
     pool_acquire_seconds: PositiveFloat = 5.0
-    # An identity is believed for an hour at most, and is signed for as long as a statement may take.
+    # An identity is believed for an hour at most and signed for as long as a statement may take.
     statement_timeout_seconds: float = Field(default=30.0, gt=0, le=3000)
     slow_query_seconds: PositiveFloat = 1.0
     max_rows: int = Field(default=1000, ge=1, le=MAX_ROWS_CAP)
