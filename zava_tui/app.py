@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import signal
 import time
 from contextlib import AsyncExitStack, suppress
 from typing import TYPE_CHECKING, ClassVar
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
 PATIENCE_SECONDS = 1.2
 """How long the database may take to be ready before that is shown."""
+ENDING_SIGNALS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+"""They end the app as `q` does, so that the shell gets its screen back and the server ends."""
 QUIT_SECONDS = 1.5
 """How long quitting waits for the server to end; the screen is the shell's again by then."""
 
@@ -81,11 +84,17 @@ class ZavaApp(App[None]):
         # `cli.main` turned collections off: they are a fifth of the time to the first paint.
         gc.freeze()
         gc.enable()
+        for number in ENDING_SIGNALS:
+            with suppress(NotImplementedError):  # elsewhere than on POSIX
+                asyncio.get_running_loop().add_signal_handler(number, self.exit)
         self.run_worker(self._session(), group="session", exit_on_error=False)
         self.run_worker(self.overview.furnish(), group="furnish", exit_on_error=False)
 
     async def on_unmount(self) -> None:
         """The session's worker has been cancelled: let it end the server."""
+        for number in ENDING_SIGNALS:
+            with suppress(NotImplementedError):
+                asyncio.get_running_loop().remove_signal_handler(number)
         with suppress(TimeoutError):
             async with asyncio.timeout(QUIT_SECONDS):
                 await self._session_ended.wait()

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from textual.screen import Screen
 
+    from zava_tui.answers import PoolHealth
     from zava_tui.client import Client
     from zava_tui.panels.panel import Panel
     from zava_tui.panels.pool import PoolPanel
@@ -67,6 +68,7 @@ class Feeds:
         self._client: Client | None = None
         self._has_run = False
         self._figures_asked = asyncio.Event()
+        self._coverage = 1.0
 
     def connect(self, client: Client) -> None:
         """Start asking; the editor's statement is run only the first time."""
@@ -76,7 +78,7 @@ class Feeds:
             panel.freshness = replace(panel.freshness, connected=True)
         self._start("strip", self._feed_strip(client))
         self._start("slow", self._feed(self._fed.slow, client.slow_queries, self._fed.slow.show))
-        self._start("pool", self._feed(self._fed.pool, client.pool_health, self._fed.pool.show))
+        self._start("pool", self._feed(self._fed.pool, client.pool_health, self._show_pool))
         if not self._has_run:
             self._has_run = True
             self.run_current()
@@ -167,6 +169,13 @@ class Feeds:
                 show(answer)
                 panel.freshness = replace(panel.freshness, updated_at=self._clock())
             await asyncio.sleep(panel.PERIOD or 0)
+
+    def _show_pool(self, health: PoolHealth) -> None:
+        self._fed.pool.show(health)
+        if self._coverage < 1 <= health.coverage:
+            # The index is complete: what was found before may not be the best there is.
+            self._fed.search.ask()
+        self._coverage = health.coverage
 
     async def _feed_strip(self, client: Client) -> None:
         while True:

@@ -10,7 +10,7 @@ import asyncio
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from zava_tui.answers import DISCONNECTED, ToolError
 from zava_tui.client import Client, McpClient
@@ -48,6 +48,9 @@ class Link(Protocol):
 class SupervisedLink(ABC):
     """Holds sessions one after the other, with a longer pause after each that did not last."""
 
+    AGAIN: ClassVar = "restarting"
+    """What is done when the link has broken, for people."""
+
     def __init__(self) -> None:
         self._client: McpClient | None = None
 
@@ -80,7 +83,7 @@ class SupervisedLink(ABC):
                 return end
             if live_since is not None and time.monotonic() - live_since > STEADY_SECONDS:
                 pause = FIRST_PAUSE
-            report(Retrying(end.message, time.monotonic() + pause))
+            report(Retrying(end.message, self.AGAIN, time.monotonic() + pause))
             await asyncio.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE)
 
@@ -149,6 +152,8 @@ class LocalLink(SupervisedLink):
 class RemoteLink(SupervisedLink):
     """The link to a server that runs elsewhere."""
 
+    AGAIN = "trying again"
+
     def __init__(self, url: str, token: str | None) -> None:
         super().__init__()
         self._url = url
@@ -163,4 +168,13 @@ class RemoteLink(SupervisedLink):
         timeout = httpx2.Timeout(30, read=300)
         async with httpx2.AsyncClient(headers=headers, timeout=timeout) as http:
             transport = streamable_http_client(self._url, http_client=http)
-            return await self._talk(transport, report, None)
+            end = await self._talk(transport, report, None)
+        if end.code != DISCONNECTED:
+            return end
+        if self._client is not None:
+            return ToolError(DISCONNECTED, "connection lost")
+        return ToolError(
+            DISCONNECTED,
+            f"The server at {self._url} cannot be reached: {end.message}.",
+            "Check the address and the token, and that the server runs.",
+        )

@@ -30,9 +30,10 @@ class Live:
 
 @dataclass(frozen=True, slots=True)
 class Retrying:
-    """The link broke and will be opened again at `at` on the monotonic clock."""
+    """The link broke, and `again` (restarting, trying again) is at `at` on the monotonic clock."""
 
     reason: str
+    again: str
     at: float
 
 

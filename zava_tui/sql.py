@@ -15,14 +15,18 @@ days AS (
     GROUP BY 1
 ),
 same_time AS (
-    SELECT ago.days AS days_ago, sum(o.total_amount) AS revenue, count(*) AS orders
+    SELECT ago.days AS days_ago, sum(day.revenue) AS revenue, sum(day.orders) AS orders
     FROM (VALUES (0), (7), (30)) AS ago (days)
     CROSS JOIN clock c
-    JOIN retail.orders o ON o.store_id = c.store_id
-        AND o.order_date >= (date_trunc('day', c.local_now) - ago.days * interval '1 day')
-            AT TIME ZONE c.time_zone
-        AND o.order_date < (c.local_now - ago.days * interval '1 day') AT TIME ZONE c.time_zone
-    WHERE o.status = 'completed'
+    CROSS JOIN LATERAL (
+        SELECT sum(o.total_amount) AS revenue, count(*) AS orders
+        FROM retail.orders o
+        WHERE o.store_id = c.store_id
+          AND o.order_date >= (date_trunc('day', c.local_now) - ago.days * interval '1 day')
+              AT TIME ZONE c.time_zone
+          AND o.order_date < (c.local_now - ago.days * interval '1 day') AT TIME ZONE c.time_zone
+          AND o.status = 'completed'
+    ) AS day
     GROUP BY 1
 )
 SELECT days_ago,

@@ -227,10 +227,10 @@ def scripted_app(
     return ZavaApp(backend, user=user, theme=theme, clock=clock), backend, clock
 
 
-async def until(pilot: Pilot[Any], condition: Callable[[], object]) -> None:
-    """Wait until `condition` holds; fails after ten seconds with what is on the screen."""
+async def until(pilot: Pilot[Any], condition: Callable[[], object], seconds: float = 15) -> None:
+    """Wait until `condition` holds; fails after `seconds` with what is on the screen."""
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(seconds):
             while not condition():
                 await pilot.pause(0.01)
     except TimeoutError:
@@ -244,9 +244,9 @@ def text_of(pilot: Pilot[Any]) -> str:
     return "\n".join(line.text for line in pilot.app.screen._compositor.render_strips())
 
 
-async def until_shown(pilot: Pilot[Any], *texts: str) -> None:
+async def until_shown(pilot: Pilot[Any], *texts: str, seconds: float = 15) -> None:
     """Wait until all of `texts` are on the screen."""
-    await until(pilot, lambda: all(text in text_of(pilot) for text in texts))
+    await until(pilot, lambda: all(text in text_of(pilot) for text in texts), seconds)
 
 
 async def until_gone(pilot: Pilot[Any], text: str) -> None:

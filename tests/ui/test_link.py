@@ -26,7 +26,7 @@ async def test_the_editor_keeps_its_text_over_a_restart() -> None:
         await until_live(pilot)
         await pilot.press("e", "ctrl+home", *"select 1 ")
         link = backend.scripted_link
-        link.become(Retrying("server stopped", clock.now + 1))
+        link.become(Retrying("server stopped", "restarting", clock.now + 1))
         await until_shown(pilot, "✖ server stopped, restarting in 1 s")
         await pilot.press(*"as a ")
         link.become(Starting())
@@ -42,7 +42,7 @@ async def test_the_last_data_stay_dimmed_while_offline() -> None:
     async with app.run_test(size=SIZE) as pilot:
         await until_live(pilot)
         clock.now += 7
-        backend.scripted_link.become(Retrying("server stopped", clock.now + 1))
+        backend.scripted_link.become(Retrying("server stopped", "restarting", clock.now + 1))
         await until_shown(pilot, "offline 7 s", "14,940.00", "Faucet Washer Kit", "$6,412")
         assert all(panel.has_class("-dimmed") for panel in overview_of(pilot).panels)
 
@@ -53,7 +53,7 @@ async def test_a_reconnect_does_not_run_the_statement_again() -> None:
         await until_live(pilot)
         link = backend.scripted_link
         before = list(link.scripted.statements)
-        link.become(Retrying("server stopped", clock.now + 1))
+        link.become(Retrying("server stopped", "restarting", clock.now + 1))
         await until_shown(pilot, "server stopped")
         link.become(Live(MAYA))
         await until_gone(pilot, "offline")
@@ -64,7 +64,7 @@ async def test_running_without_a_server_says_so_and_loses_nothing() -> None:
     app, backend, clock = scripted_app()
     async with app.run_test(size=SIZE) as pilot:
         await until_live(pilot)
-        backend.scripted_link.become(Retrying("server stopped", clock.now + 1))
+        backend.scripted_link.become(Retrying("server stopped", "restarting", clock.now + 1))
         await until_shown(pilot, "server stopped")
         await pilot.press("f5")
         await until_shown(pilot, "✖ There is no server at the moment.", "14,940.00")

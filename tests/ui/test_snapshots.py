@@ -160,7 +160,7 @@ class TestOffline:
         async def stop(pilot: Pilot[Any]) -> None:
             await until_live(pilot)
             clock.now += 12
-            backend.scripted_link.become(Retrying("server stopped", clock.now + 1))
+            backend.scripted_link.become(Retrying("server stopped", "restarting", clock.now + 1))
             await until_shown(pilot, "✖ server stopped, restarting in 1 s", "offline 12 s")
 
         assert snap_compare(app, terminal_size=size, run_before=stop)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 GAUGE_WIDTH = 10
 STATUS = {
     "ok": fmt.Note("● ok", "good"),
+    "indexing": fmt.Note("◐ indexing", "warning"),
     "degraded": fmt.Note("◐ degraded", "warning"),
     "down": fmt.Note("✖ down", "bad"),
 }
@@ -97,7 +98,7 @@ def pool_lines(health: PoolHealth, width: int) -> list[Content]:
         ),
         _status(
             "search",
-            "ok" if health.coverage >= 1 else "degraded",
+            "ok" if health.coverage >= 1 else "indexing",
             f"{health.embedder} · {health.dimensions}-d · {health.coverage:.0%} of products",
         ),
     ]

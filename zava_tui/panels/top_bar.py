@@ -95,9 +95,9 @@ class TopBar(Static):
                 return fmt.Note(f"◌ {word} the server", "muted")
             case Preparing(progress):
                 return fmt.Note(f"◐ preparing the database {progress.overall:.0%}", "plain")
-            case Retrying(reason, at):
+            case Retrying(reason, again, at):
                 seconds = max(1, math.ceil(at - self._now))
-                return fmt.Note(f"✖ {reason.rstrip('.')}, restarting in {seconds} s", "bad")
+                return fmt.Note(f"✖ {reason.rstrip('.')}, {again} in {seconds} s", "bad")
             case Failed():
                 return fmt.Note("✖ no server", "bad")
             case Live():

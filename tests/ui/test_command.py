@@ -1,0 +1,142 @@
+"""The command `zava` in a terminal, and where there is none."""
+
+from __future__ import annotations
+
+import os
+import pty
+import re
+import select
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import psutil
+import pytest
+
+if TYPE_CHECKING:
+    from zava_server.infrastructure.settings import Settings
+    from zava_server.startup import Database
+
+ZAVA = [sys.executable, "-m", "zava_tui"]
+PATIENCE = 60.0
+ESCAPES = re.compile(r"\x1b[\[(][0-9;:?<=>]*[a-zA-Z]")
+
+
+class Terminal:
+    """A pseudo-terminal with the app in it."""
+
+    def __init__(self, *arguments: str, term: str = "xterm-256color") -> None:
+        self._drawn = b""
+        self.pid, self._terminal = pty.fork()
+        if self.pid == 0:
+            os.environ.update(TERM=term, COLUMNS="120", LINES="40")
+            os.execv(ZAVA[0], [*ZAVA, *arguments])
+
+    def text(self) -> str:
+        """All that has been drawn so far, without the escapes."""
+        while select.select([self._terminal], [], [], 0.05)[0]:
+            try:
+                chunk = os.read(self._terminal, 65536)
+            except OSError:
+                break
+            if not chunk:
+                break
+            self._drawn += chunk
+        return ESCAPES.sub("", self._drawn.decode(errors="replace"))
+
+    def wait_for(self, *texts: str) -> None:
+        deadline = time.monotonic() + PATIENCE
+        while not all(text in self.text() for text in texts):
+            assert time.monotonic() < deadline, self.text()[-3000:]
+
+    def press(self, keys: str) -> None:
+        os.write(self._terminal, keys.encode())
+
+    def wait(self) -> int:
+        """The exit code."""
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            self.text()
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            if pid:
+                self.text()
+                return os.waitstatus_to_exitcode(status)
+            assert time.monotonic() < deadline, self.text()[-3000:]
+
+
+def servers_of(pid: int) -> list[psutil.Process]:
+    return [
+        child
+        for child in psutil.Process(pid).children(recursive=True)
+        if "zava_server" in " ".join(child.cmdline())
+    ]
+
+
+@pytest.mark.parametrize("end", ["q", "\x11", "SIGTERM"])
+def test_it_runs_quits_with_0_and_leaves_no_process(
+    database: Database, settings: Settings, end: str
+) -> None:
+    terminal = Terminal("--user", "seattle", "--data-dir", str(settings.data_dir))
+    terminal.wait_for("● live", " rows · ", " products · ")
+    started = servers_of(terminal.pid)
+    assert started
+    if end == "SIGTERM":
+        psutil.Process(terminal.pid).terminate()
+    else:
+        terminal.press(end)
+    assert terminal.wait() == 0
+    assert not [process for process in started if process.is_running()]
+    assert terminal.text().count("Traceback") == 0
+
+
+def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*ZAVA, *arguments],
+        env={**os.environ, **environment},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+
+
+def test_without_a_terminal_it_says_so_and_exits_with_2() -> None:
+    result = run("--user", "seattle")
+    assert result.returncode == 2
+    assert result.stderr.count("\n") == 1
+    assert "terminal" in result.stderr
+
+
+def test_on_a_dumb_terminal_it_says_what_to_try() -> None:
+    terminal = Terminal("--user", "seattle", term="dumb")
+    assert terminal.wait() == 2
+    assert "TERM=xterm-256color" in terminal.text()
+
+
+def test_help_has_examples() -> None:
+    result = run("--help")
+    assert result.returncode == 0
+    assert "zava --user seattle" in result.stdout
+
+
+def test_version() -> None:
+    result = run("--version")
+    assert (result.returncode, result.stdout.split()[0]) == (0, "zava")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        (("--theme", "drak"), "drak"),
+        (("--tokn", "x"), "--tokn"),
+        (("--token", "x"), "--connect"),
+        (("--connect", "http://x", "--data-dir", "/x"), "--data-dir"),
+    ],
+)
+def test_wrong_usage_is_explained(arguments: tuple[str, ...], word: str) -> None:
+    result = run(*arguments)
+    assert result.returncode == 2
+    assert word in result.stderr
+    assert "Traceback" not in result.stderr
