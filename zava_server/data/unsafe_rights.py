@@ -137,9 +137,11 @@ WHERE current_setting(name) <> good
 UNION ALL
 -- These bind the whole server: the one outlives its caller, the other opens all large objects.
 SELECT format('%s is %s', name, current_setting(name)),
-    format('ALTER SYSTEM SET %s = %s; SELECT pg_reload_conf()', name, good)
-FROM (VALUES ('max_prepared_transactions', '0'), ('lo_compat_privileges', 'off'))
-    AS wanted (name, good)
+    format('ALTER SYSTEM SET %s = %s%s', name, good, rest)
+FROM (VALUES
+    ('max_prepared_transactions', '0', ' /* and restart PostgreSQL */'),
+    ('lo_compat_privileges', 'off', '; SELECT pg_reload_conf()')
+) AS wanted (name, good, rest)
 WHERE current_setting(name) <> good
 """
 
