@@ -172,8 +172,8 @@ class Feeds:
 
     def _show_pool(self, health: PoolHealth) -> None:
         self._fed.pool.show(health)
-        if self._coverage < 1 <= health.coverage:
-            # The index is complete: what was found before may not be the best there is.
+        if health.coverage > self._coverage:
+            # The index has grown: there may be better hits than those found before.
             self._fed.search.ask()
         self._coverage = health.coverage
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from zava_tui.answers import SetupProgress
 
-STEPS = {"database": 0.08, "schema": 0.04, "demo data": 0.63, "search index": 0.25}
+STEPS = {"database": 0.18, "schema": 0.04, "demo data": 0.78}
 """The steps in their order, and about what share of the time each takes."""
 ESTIMATE_FROM = 0.15
 """Share done from which on the rest can be estimated."""
@@ -25,7 +26,7 @@ class SetupLog:
 
     def record(self, progress: SetupProgress, now: float) -> None:
         """Note a report."""
-        if progress.step == "database" and progress.overall == 0:
+        if progress.step == "database" and PurePath(progress.detail).is_absolute():
             self.place = progress.detail
         self._begun.setdefault(progress.step, now if self._begun else self.since)
         self.latest = progress

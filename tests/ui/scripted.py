@@ -128,6 +128,7 @@ class ScriptedClient:
     def __init__(self) -> None:
         self.statements: list[str] = []
         self.searches: list[str] = []
+        self.pool = POOL
         self.on_query: Callable[[str], Awaitable[ResultTable]] | None = None
         self.on_search: Callable[[str], Awaitable[SearchHits]] | None = None
 
@@ -148,7 +149,7 @@ class ScriptedClient:
         return SLOW
 
     async def pool_health(self) -> PoolHealth:
-        return POOL
+        return self.pool
 
 
 class ScriptedLink:

@@ -13,7 +13,7 @@ import pytest
 from tests.ui.scripted import overview_of, text_of, until, until_gone, until_shown
 from zava_tui.app import ZavaApp
 from zava_tui.backend import LocalBackend
-from zava_tui.link_states import Live
+from zava_tui.link_states import LinkState, Live
 from zava_tui.sql import REVENUE
 
 if TYPE_CHECKING:
@@ -66,7 +66,12 @@ async def test_the_strip_says_what_the_orders_say(
 ) -> None:
     link = backend.link("seattle")
     live = asyncio.Event()
-    running = asyncio.create_task(link.run(lambda state: isinstance(state, Live) and live.set()))
+
+    def report(state: LinkState) -> None:
+        if isinstance(state, Live):
+            live.set()
+
+    running = asyncio.create_task(link.run(report))
     try:
         async with asyncio.timeout(PATIENCE):
             await live.wait()
@@ -104,7 +109,7 @@ async def test_an_error_of_the_database_is_shown_and_the_app_goes_on(
         editor.text = "SELECT 6 * 7 AS answer"
         await pilot.press("f5")
         await until_shown(pilot, "1 row · ", "answer", "42", seconds=PATIENCE)
-        await until_gone(pilot, "nmae")
+        await until_gone(pilot, "✖ error")
 
 
 async def test_after_a_kill_the_server_is_restarted_and_the_text_is_there(

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 from tests.ui.scripted import (
     DRIPPING_TAP,
+    POOL,
     scripted_app,
     text_of,
     until,
@@ -92,3 +94,15 @@ async def test_down_goes_from_the_field_to_the_hits() -> None:
         await until_live(pilot)
         await pilot.press("slash", "down")
         await until(pilot, lambda: app.focused is app.screen.query_one("#hits RowCursor"))
+
+
+async def test_it_asks_again_when_the_search_index_has_grown() -> None:
+    app, backend, _ = scripted_app()
+    client = backend.scripted_link.scripted
+    client.pool = replace(POOL, coverage=0.4)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until_shown(pilot, "◐ indexing", "40% of products")
+        await until_live(pilot)
+        asked = len(client.searches)
+        client.pool = POOL
+        await until(pilot, lambda: len(client.searches) == asked + 1)

@@ -91,6 +91,7 @@ class Panel(Vertical):
         self._freshness = Freshness(period=self.PERIOD)
         self._now = 0.0
         self._remark = ""
+        self._drawn: tuple[object, ...] = ()
         self._trouble = Static("", classes="trouble", markup=False)
         self._trouble.display = False
 
@@ -160,13 +161,19 @@ class Panel(Vertical):
         self.freshness = replace(self.freshness, failed=False)
 
     def _draw_border(self) -> None:
-        """Title left, remark and age right, the border's own line between them."""
+        """Title left, remark and age right, the border's own line between them.
+
+        Drawn only when it would look different: a new title repaints the whole panel.
+        """
         room = self.outer_size.width - CORNERS
-        if room <= 0:
+        note = freshness_note(self._freshness, self._now)
+        drawing = (room, note, self._remark, self.has_focus_within)
+        if room <= 0 or drawing == self._drawn:
             return
+        self._drawn = drawing
         line = "$border" if self.has_focus_within else "$rule"
         title = Content.styled(self.title, "bold" if self.has_focus_within else "")
-        state = styled(freshness_note(self._freshness, self._now))
+        state = styled(note)
         if self._remark:
             remark = Content.styled(f"{self._remark} · ", "$quiet")
             if title.cell_length + remark.cell_length + state.cell_length + 3 <= room:

@@ -61,7 +61,7 @@ class PoolText(Static, can_focus=True):
     def health(self, value: PoolHealth) -> None:
         if value != self._health:
             self._health = value
-            self.refresh(layout=True)
+            self.refresh()
 
     def render(self) -> Content:
         """The lines for the present width."""
@@ -93,8 +93,10 @@ def pool_lines(health: PoolHealth, width: int) -> list[Content]:
     course = fmt.sparkline(health.in_use_history, max(10, min(60, width - LABEL_WIDTH)), floor=0)
     lines += [
         Content.assemble(_label("last min"), (course, "$accent 70%")),
-        _status(
-            "database", health.status, f"PostgreSQL {health.server_version}, {health.database}"
+        _status("status", health.status, health.reason or ""),
+        Content.assemble(
+            _label("database"),
+            (fmt.visible(f"PostgreSQL {health.server_version}, {health.database}"), "$quiet"),
         ),
         _status(
             "search",
@@ -102,8 +104,6 @@ def pool_lines(health: PoolHealth, width: int) -> list[Content]:
             f"{health.embedder} · {health.dimensions}-d · {health.coverage:.0%} of products",
         ),
     ]
-    if health.reason:
-        lines.append(Content.assemble(_label(""), (fmt.visible(health.reason), "$warning")))
     return lines
 
 

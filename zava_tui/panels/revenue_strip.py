@@ -38,7 +38,7 @@ class FigureCard(Static):
     def show(self, value: str, change: fmt.Note, course: Sequence[float] = ()) -> None:
         """Show a new figure."""
         self._value, self._change, self._course = value, change, course
-        self.refresh(layout=True)
+        self.refresh()
 
     def render(self) -> Content:
         """Value, change and course, as far as there are lines for them."""

@@ -22,8 +22,8 @@ EXPLANATIONS = {
     "database": "a private PostgreSQL of your own",
     "schema": "tables, and who may see which rows",
     "demo data": "stores, products, customers, five years of orders",
-    "search index": "every product by the meaning of its description",
 }
+AFTERWARDS = "The search index follows while you are already at work."
 BAR_WIDTH = 40
 NAME_WIDTH = 14
 
@@ -61,7 +61,7 @@ def setup_card(log: SetupLog, now: float) -> Content:
     if log.latest is None:
         return Content.styled(lead, "$quiet")
     steps = list(STEPS)
-    present = steps.index(log.latest.step) if log.latest.step in STEPS else 0
+    present = steps.index(log.latest.step) if log.latest.step in STEPS else len(steps)
     lines = []
     for index, step in enumerate(steps):
         name = step.ljust(NAME_WIDTH)
@@ -79,5 +79,7 @@ def setup_card(log: SetupLog, now: float) -> Content:
     )
     left = log.left(now)
     rest = Content.styled("" if left is None else fmt.time_left(left), "$quiet")
-    blank = Content("")
-    return Content("\n").join([Content.styled(lead, "$quiet"), blank, *lines, blank, bar, rest])
+    blank, after = Content(""), Content.styled(AFTERWARDS, "$quiet")
+    return Content("\n").join(
+        [Content.styled(lead, "$quiet"), blank, *lines, blank, bar, rest, blank, after]
+    )
