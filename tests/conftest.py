@@ -26,7 +26,7 @@ DEMO_SCALE = 0.02
 
 def skip_without(what: str) -> NoReturn:
     """Skips on a machine that lacks `what`; in CI, which installs it, that is a failure."""
-    if os.environ.get("ZAVA_TEST_FORBID_SKIPS"):
+    if os.environ.get("TEST_FORBID_SKIPS"):
         pytest.fail(f"{what} is missing")
     pytest.skip(f"{what} is not installed")
 

@@ -23,8 +23,8 @@ from zava_server.data.transactions import ReadTransactions
 from zava_server.infrastructure.errors import DatabaseError, QueryRejected
 from zava_server.startup import Database
 
-# A few hundred in all; thousands when asked: ZAVA_TEST_GENERATED=5000.
-STATEMENTS = int(os.environ.get("ZAVA_TEST_GENERATED", "120"))
+# A few hundred in all; thousands when asked: TEST_GENERATED=5000.
+STATEMENTS = int(os.environ.get("TEST_GENERATED", "120"))
 MAX_ROWS = 20_000
 MAX_BYTES = 16_000_000
 TIME_ZONE = "America/Los_Angeles"

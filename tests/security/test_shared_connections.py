@@ -22,7 +22,7 @@ from zava_server.data.transactions import ReadTransactions
 from zava_server.infrastructure.errors import ZavaError
 from zava_server.startup import Database
 
-SECONDS = float(os.environ.get("ZAVA_TEST_HAMMER_SECONDS", "10"))
+SECONDS = float(os.environ.get("TEST_HAMMER_SECONDS", "10"))
 WORKERS_EACH = 4
 STATEMENT_SECONDS = 0.15
 
