@@ -6,14 +6,16 @@ import asyncio
 import gc
 import signal
 import time
+import traceback
 from contextlib import AsyncExitStack, suppress
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import App, SystemCommand
 from textual.binding import Binding
+from textual.worker import Worker, WorkerState
 
 from zava_tui.heavy import load
-from zava_tui.messages import LinkChanged
+from zava_tui.messages import LinkChanged, WorkFailed
 from zava_tui.screens.overview import OverviewScreen
 from zava_tui.setup_log import SetupLog
 from zava_tui.themes import DARK, THEMES
@@ -98,6 +100,25 @@ class ZavaApp(App[None]):
         with suppress(TimeoutError):
             async with asyncio.timeout(QUIT_SECONDS):
                 await self._session_ended.wait()
+
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        """The app's own workers, as its screens do for theirs."""
+        if event.state is WorkerState.ERROR and event.worker.error is not None:
+            self.post_message(WorkFailed(event.worker.error))
+
+    def on_work_failed(self, message: WorkFailed) -> None:
+        """A mistake of ours: keep the details, say so, go on."""
+        from zava_tui.server_process import open_log
+
+        with open_log("app.log") as log:
+            log.write("".join(traceback.format_exception(message.error)).encode())
+            where = str(log.name)
+        self.notify(
+            f"Part of the app has failed. Restart it; the details are in {where}.",
+            severity="error",
+            timeout=30,
+            markup=False,
+        )
 
     # The session: from nobody to a live link, and again when that has failed.
 

@@ -64,6 +64,7 @@ def main() -> None:
     if reason := _no_terminal():
         print(reason, file=sys.stderr)  # noqa: T201 (there is no app to say it)
         sys.exit(EXIT_USAGE)
+    _say_that_it_starts()
     # Collections during the imports would delay the first paint by a fifth; the app turns them
     # on again right after it.
     gc.disable()
@@ -83,6 +84,21 @@ def main() -> None:
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(app.return_code or 0)
+
+
+def _say_that_it_starts() -> None:
+    """Answer the key press at once: the app's first line, on the screen that it will draw on.
+
+    Importing Textual takes most of the time to the first paint. Nothing needs undoing: the app
+    enters the same screen and leaves it once.
+    """
+    width = os.get_terminal_size().columns
+    state = "◌ starting"
+    sys.stdout.write(
+        f"\x1b[?1049h\x1b[?25l\x1b[2J\x1b[1;2H\x1b[1mZava\x1b[0m"
+        f"\x1b[1;{max(7, width - len(state))}H\x1b[2m{state}\x1b[0m"
+    )
+    sys.stdout.flush()
 
 
 def _no_terminal() -> str | None:

@@ -20,6 +20,14 @@ class LinkChanged(Message):
         self.client = client
 
 
+class WorkFailed(Message):
+    """A worker ended in an error that nobody expected."""
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__()
+        self.error = error
+
+
 class QuerySubmitted(Message):
     """Someone wants this statement run."""
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
+
+import pytest
 
 from tests.ui.scripted import (
     MAYA,
@@ -163,3 +166,23 @@ async def test_a_database_that_cannot_be_made_says_why() -> None:
     )
     async with app.run_test(size=SIZE) as pilot:
         await until_shown(pilot, "✖ No server", "The disk is full.", "Free 200 MB in /var/lib.")
+
+
+async def test_a_mistake_of_the_app_is_said_and_kept_and_the_rest_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    app, backend, _ = scripted_app()
+
+    async def bug(_: str) -> ResultTable:
+        raise ZeroDivisionError("a bug")
+
+    async with app.run_test(size=SIZE, notifications=True) as pilot:
+        await until_live(pilot)
+        backend.scripted_link.scripted.on_query = bug
+        await pilot.press("f5")
+        await until_shown(pilot, "Part of the app has failed.")
+        assert "a bug" in (tmp_path / "zava" / "log" / "app.log").read_text()
+        backend.scripted_link.scripted.on_query = None
+        await pilot.press("f5")
+        await until_shown(pilot, "14,940.00", "● ready")

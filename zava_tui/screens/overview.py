@@ -11,9 +11,10 @@ from textual.binding import Binding
 from textual.containers import Container
 from textual.screen import Screen
 from textual.widgets import Footer
+from textual.worker import Worker, WorkerState
 
 from zava_tui.heavy import load
-from zava_tui.messages import QuerySubmitted, SearchRequested
+from zava_tui.messages import QuerySubmitted, SearchRequested, WorkFailed
 from zava_tui.panels.panel import Panel
 from zava_tui.panels.revenue_strip import FigureCard, RevenueStrip
 from zava_tui.panels.tab_line import TabLine
@@ -150,6 +151,11 @@ class OverviewScreen(Screen[None]):
         """Look for what a panel wants."""
         if self._feeds is not None:
             self._feeds.search(message.description)
+
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        """Tell the app of a worker that failed."""
+        if event.state is WorkerState.ERROR and event.worker.error is not None:
+            self.post_message(WorkFailed(event.worker.error))
 
     def _tick(self) -> None:
         now = self._clock()
