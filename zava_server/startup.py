@@ -14,7 +14,9 @@ from zava_server.data.embedded import EmbeddedPostgres
 from zava_server.data.embeddings import EmbeddingStore
 from zava_server.data.endpoint import APP_ROLE, Endpoint, check_versions
 from zava_server.data.migrations import applied_migrations, find_migrations, migrate
+from zava_server.data.pool import DRIVER_ERRORS, is_lost
 from zava_server.data.signing_keys import SigningKey, install_key
+from zava_server.data.trouble import connection_lost, trouble
 from zava_server.infrastructure.embedders.embedder import CachedEmbedder, Embedder
 from zava_server.infrastructure.errors import DatabaseUnavailable
 from zava_server.infrastructure.progress import Progress, ReportProgress, ignore_progress
@@ -128,6 +130,11 @@ async def index_catalogue(
     try:
         await connection.execute("SELECT pg_advisory_lock($1)", _INDEX_LOCK)
         await build_search_index(EmbeddingStore(connection), embedder, report)
+    except DRIVER_ERRORS as error:
+        ended = isinstance(trouble(error, out_of_time=False), DatabaseUnavailable)
+        if not ended and not is_lost(connection):
+            raise
+        raise connection_lost(out_of_time=False) from error
     finally:
         await connection.close()
 

@@ -168,6 +168,21 @@ async def test_a_lost_connection_is_replaced(
     await assert_whole(small)
 
 
+async def test_a_connection_that_ended_while_idle_is_no_internal_error(
+    small: Pool, queries: SalesQueries, staff: Staff, observer: asyncpg.Connection
+) -> None:
+    """Its end may be told and not yet have happened when the next call takes it."""
+    for _ in range(100):
+        async with small.connection() as connection:
+            backend = connection.get_server_pid()
+        await observer.fetchval("SELECT pg_terminate_backend($1)", backend)
+        try:
+            await queries.run(staff["seattle"], "SELECT 1", 1)
+        except DatabaseUnavailable:
+            continue
+    await assert_whole(small)
+
+
 async def test_our_own_queries_meet_the_same_limits(
     small: Pool, impatient: ReadTransactions, staff: Staff, observer: asyncpg.Connection
 ) -> None:

@@ -104,7 +104,7 @@ class Endpoint:
                 f"The database at {self.place} does not exist.",
                 "Create it, or correct the name at the end of the URL.",
             ) from None
-        except asyncpg.CannotConnectNowError:
+        except asyncpg.OperatorInterventionError:
             raise DatabaseUnavailable(
                 f"{self.place} is starting up or shutting down.", "Try again in a moment."
             ) from None

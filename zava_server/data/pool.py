@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
     from zava_server.data.endpoint import Endpoint
 
+DRIVER_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+"""All that asyncpg raises of its own."""
+
 _HISTORY_SECONDS = 60
 _WAITS_KEPT = 1000
 # A backend that listens neither to a cancel nor to this is not waited for.
@@ -180,7 +183,7 @@ class Pool:
     async def _acquire(self, pool: asyncpg.Pool) -> PoolConnectionProxy:
         try:
             return await self._acquire_in_time(pool)
-        except (OSError, asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError):
+        except (OSError, asyncpg.PostgresConnectionError, asyncpg.OperatorInterventionError):
             if self._revive is None:
                 raise
             await self._revive()
@@ -219,7 +222,7 @@ class Pool:
             await asyncio.sleep(1)
 
 
-def is_lost(connection: PoolConnectionProxy) -> bool:
+def is_lost(connection: asyncpg.Connection | PoolConnectionProxy) -> bool:
     """Whether the connection has ended, in which case the proxy refuses every question."""
     try:
         return connection.is_closed()
@@ -231,7 +234,7 @@ async def _give_back(pool: asyncpg.Pool, connection: PoolConnectionProxy) -> Non
     try:
         await connection.execute(_LEAVE_NOTHING, timeout=_CLEANING_SECONDS)
         clean = not connection.is_in_transaction()
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+    except (*DRIVER_ERRORS, OSError):
         clean = False
     if not clean and not is_lost(connection):
         connection.terminate()

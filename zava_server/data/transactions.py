@@ -8,11 +8,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import asyncpg
-
 from zava_server.data.bounded_connection import received_by
 from zava_server.data.identity import identity_refused
-from zava_server.data.pool import is_lost
+from zava_server.data.pool import DRIVER_ERRORS, is_lost
 from zava_server.data.trouble import connection_lost, too_large, trouble
 from zava_server.infrastructure.errors import DatabaseUnavailable
 
@@ -98,7 +96,7 @@ class ReadTransactions:
                     await connection.execute(_BEGIN)
                     await self._assume(connection, identity)
                     yield ReadTransaction(connection, received, (began - started) * 1000)
-            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+            except (*DRIVER_ERRORS, OSError) as error:
                 if received.too_much:
                     raise too_large() from error
                 elapsed = time.perf_counter() - began

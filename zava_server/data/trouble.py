@@ -46,6 +46,8 @@ def trouble(error: Exception, *, out_of_time: bool) -> ZavaError | None:
             asyncpg.OperatorInterventionError()
             | asyncpg.IdleInTransactionSessionTimeoutError()
             | asyncpg.PostgresConnectionError()
+            # So shows a connection that was told of its end while it was idle.
+            | asyncpg.InternalClientError()
             | OSError()
         ):
             return connection_lost(out_of_time=out_of_time)
