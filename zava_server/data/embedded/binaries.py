@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib.metadata
 import importlib.util
 import os
@@ -125,12 +126,19 @@ def _readable(binaries: Binaries, account: Account) -> bool:
 
 
 def _copy(origin: Binaries, place: Path) -> None:
-    shutil.copytree(
-        origin.package / "pginstall", place / _PACKAGE / "pginstall", ignore=_NOT_NEEDED
-    )
-    # Linux wheels keep the libraries beside the package, macOS wheels inside.
-    for libraries in (origin.libraries, origin.package / ".dylibs"):
-        if libraries.exists():
-            shutil.copytree(libraries, place / libraries.relative_to(origin.package.parent))
+    try:
+        shutil.copytree(
+            origin.package / "pginstall", place / _PACKAGE / "pginstall", ignore=_NOT_NEEDED
+        )
+        # Linux wheels keep the libraries beside the package, macOS wheels inside.
+        for libraries in (origin.libraries, origin.package / ".dylibs"):
+            if libraries.exists():
+                shutil.copytree(libraries, place / libraries.relative_to(origin.package.parent))
+    except shutil.Error as error:
+        # It tells of each file what went wrong in words only.
+        for number in (errno.ENOSPC, errno.EDQUOT):
+            if os.strerror(number) in str(error):
+                raise OSError(number, os.strerror(number)) from error
+        raise
     for path in (place, *place.rglob("*")):
         path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
