@@ -52,7 +52,8 @@ def run(command: list[str]) -> tuple[float, float, float]:
             if all(re.search(sign, text) for sign in LIVE):
                 return spoken, painted, now
     finally:
-        os.kill(child, signal.SIGTERM)
+        # Killed, since it could not be asked: nobody reads what it draws while it ends.
+        os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
         os.close(terminal)
     sys.exit("the app never came alive")

@@ -6,9 +6,12 @@ import os
 import pty
 import re
 import select
+import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import psutil
@@ -26,7 +29,7 @@ ESCAPES = re.compile(r"\x1b[\[(][0-9;:?<=>]*[a-zA-Z]")
 class Terminal:
     """A pseudo-terminal with the app in it."""
 
-    def __init__(self, *arguments: str, term: str = "xterm-256color") -> None:
+    def __init__(self, *arguments: str, term: str) -> None:
         self._drawn = b""
         self.pid, self._terminal = pty.fork()
         if self.pid == 0:
@@ -64,6 +67,26 @@ class Terminal:
                 return os.waitstatus_to_exitcode(status)
             assert time.monotonic() < deadline, self.text()[-3000:]
 
+    def close(self) -> None:
+        """Leave nothing behind, however the test went."""
+        with suppress(ProcessLookupError, ChildProcessError):
+            os.kill(self.pid, signal.SIGKILL)
+            os.waitpid(self.pid, 0)
+        os.close(self._terminal)
+
+
+@pytest.fixture
+def open_terminal() -> Iterator[Callable[..., Terminal]]:
+    terminals: list[Terminal] = []
+
+    def open_one(*arguments: str, term: str = "xterm-256color") -> Terminal:
+        terminals.append(Terminal(*arguments, term=term))
+        return terminals[-1]
+
+    yield open_one
+    for terminal in terminals:
+        terminal.close()
+
 
 def servers_of(pid: int) -> list[psutil.Process]:
     return [
@@ -75,9 +98,9 @@ def servers_of(pid: int) -> list[psutil.Process]:
 
 @pytest.mark.parametrize("end", ["q", "\x11", "SIGTERM"])
 def test_it_runs_quits_with_0_and_leaves_no_process(
-    database: Database, settings: Settings, end: str
+    database: Database, settings: Settings, open_terminal: Callable[..., Terminal], end: str
 ) -> None:
-    terminal = Terminal("--user", "seattle", "--data-dir", str(settings.data_dir))
+    terminal = open_terminal("--user", "seattle", "--data-dir", str(settings.data_dir))
     terminal.wait_for("● live", " rows · ", " products · ")
     started = servers_of(terminal.pid)
     assert started
@@ -109,8 +132,8 @@ def test_without_a_terminal_it_says_so_and_exits_with_2() -> None:
     assert "terminal" in result.stderr
 
 
-def test_on_a_dumb_terminal_it_says_what_to_try() -> None:
-    terminal = Terminal("--user", "seattle", term="dumb")
+def test_on_a_dumb_terminal_it_says_what_to_try(open_terminal: Callable[..., Terminal]) -> None:
+    terminal = open_terminal("--user", "seattle", term="dumb")
     assert terminal.wait() == 2
     assert "TERM=xterm-256color" in terminal.text()
 
