@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import difflib
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING
@@ -33,7 +34,6 @@ from zava_server.infrastructure.errors import (
 from zava_server.infrastructure.progress import Progress
 from zava_server.infrastructure.query_monitor import QueryMonitor
 from zava_server.infrastructure.rates import Rates
-from zava_server.protocol.server import build_server
 from zava_server.protocol.session import Services
 from zava_server.startup import (
     check_prepared,
@@ -45,6 +45,8 @@ from zava_server.startup import (
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+
+    from fastmcp import FastMCP
 
     from zava_server.infrastructure.settings import Settings
     from zava_server.startup import Database
@@ -177,9 +179,12 @@ class Backend:
 
 
 def unknown_user(handle: str | None, users: Sequence[Identity]) -> ValidationError:
-    """The error for a missing or unknown user, naming those there are."""
-    known = ", ".join(user.handle for user in users)
+    """The error for a missing or unknown user, naming the nearest and those there are."""
+    handles = [user.handle for user in users]
+    known = ", ".join(handles)
     message = f"There is no user {handle}." if handle else "No user is given."
+    if near := difflib.get_close_matches((handle or "").lower(), handles, n=1):
+        message += f" Did you mean {near[0]}?"
     return ValidationError(message, f"Pass --user or set ZAVA_USER to one of: {known}.")
 
 
@@ -192,10 +197,12 @@ async def serve_stdio(settings: Settings) -> None:
     """
     async with Backend(settings).running() as backend:
         ready = asyncio.create_task(backend.ready())
-        await asyncio.wait({ready}, timeout=_SERVE_ANYWAY_AFTER_SECONDS)
+        waited = asyncio.create_task(asyncio.wait({ready}, timeout=_SERVE_ANYWAY_AFTER_SECONDS))
+        server = await asyncio.to_thread(_build_server, backend, settings)
+        await waited
         if ready.done():
             await ready
-        server = build_server(backend, _rates(settings), default_rows=settings.max_rows)
+        _collect_garbage_again()
         serving = asyncio.create_task(server.run_stdio_async(show_banner=False))
         try:
             await asyncio.wait({serving, ready}, return_when=asyncio.FIRST_COMPLETED)
@@ -210,12 +217,24 @@ async def serve_stdio(settings: Settings) -> None:
             serving.cancel()
 
 
-def _rates(settings: Settings) -> Rates:
-    """On stdio one process serves one user, who is held to a rate only where one is set."""
-    return Rates(
+def _build_server(backend: Backend, settings: Settings) -> FastMCP:
+    """Imports FastMCP, which takes a second, while the database is being opened.
+
+    On stdio one process serves one user, who is held to a rate only where one is set.
+    """
+    from zava_server.protocol.server import build_server
+
+    rates = Rates(
         calls_per_minute=settings.calls_per_minute or 0,
         concurrent_statements=settings.max_concurrent_statements or 0,
     )
+    return build_server(backend, rates, default_rows=settings.max_rows)
+
+
+def _collect_garbage_again() -> None:
+    """`cli.stdio` turned collections off: nothing of the imports can be collected."""
+    gc.freeze()
+    gc.enable()
 
 
 async def _check(database: Database) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import logging
 import os
@@ -45,6 +46,8 @@ def stdio(*, user: str | None = None, data_dir: DataDir = None) -> None:
     user
         Whose stores the client sees, for example: seattle. Also ZAVA_USER.
     """
+    # Collections during the imports would take a tenth of the time until the first answer.
+    gc.disable()
     settings = load_settings(user=user, data_dir=data_dir)
     configure_logs(settings.log_level, settings.log_path)
     from zava_server.app import serve_stdio
@@ -142,7 +145,12 @@ class ProgressLine:
 
 def _report_as_json(progress: Progress) -> None:
     _print_json(
-        {"step": progress.step, "fraction": round(progress.fraction, 4), "detail": progress.detail}
+        {
+            "step": progress.step,
+            "fraction": round(progress.fraction, 4),
+            "detail": progress.detail,
+            "place": progress.place,
+        }
     )
 
 

@@ -7,12 +7,14 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
+import structlog
+
 from zava_server.data.app_password import set_app_password
 from zava_server.data.embedded import is_initialised
-from zava_server.data.identity import describe_users
+from zava_server.data.identity import describe_users, list_users
 from zava_server.data.migrations import applied_migrations, find_migrations
-from zava_server.data.signing_keys import rotate_key
-from zava_server.infrastructure.errors import ValidationError
+from zava_server.data.signing_keys import KeyFile, rotate_key
+from zava_server.infrastructure.errors import ValidationError, ZavaError
 from zava_server.infrastructure.progress import ignore_progress
 from zava_server.startup import (
     check_prepared,
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
     from zava_server.infrastructure.settings import Settings
     from zava_server.startup import Database
 
+_log = structlog.get_logger(__name__)
+
 _COUNTED = ("stores", "products", "customers", "orders", "order_items", "inventory")
 
 
@@ -43,28 +47,76 @@ async def init_database(
 ) -> None:
     """Makes the database ready and announces its users; `hold` keeps it up until stdin closes.
 
-    Raises ValidationError for your own PostgreSQL without the owner's login.
+    Then the search index is made while it is held, and your own PostgreSQL need not have the
+    owner's login if it is ready already.
+    Raises DatabaseUnavailable, ValidationError without the owner's login.
     """
     async with open_database(settings, report) as database:
-        owner = _owner(database)
-        await prepare(owner, settings, report)
-        if not hold:
-            # Nothing else runs, so that it may have all the cores.
-            indexer = choose_embedder(settings, threads=os.cpu_count())
-            try:
-                await index_catalogue(owner, indexer, report)
-            finally:
-                await indexer.close()
-        connection = await owner.connect()
-        try:
-            if settings.database_url is not None:
-                await set_app_password(connection, settings.database_url.get_secret_value())
-            announce(await describe_users(connection))
-        finally:
-            await connection.close()
+        if hold and database.owner is None:
+            announce(await _users_of_ready_database(database, settings))
+        else:
+            await _make(_owner(database), settings, report, announce, index=not hold)
         if hold:
-            # The server that follows makes the search index while it already answers.
-            await asyncio.to_thread(sys.stdin.read)
+            await _hold(database, settings)
+
+
+async def _make(
+    owner: Endpoint,
+    settings: Settings,
+    report: ReportProgress,
+    announce: Callable[[Sequence[Identity]], None],
+    *,
+    index: bool,
+) -> None:
+    await prepare(owner, settings, report)
+    if index:
+        # Nothing else runs, so that it may have all the cores.
+        indexer = choose_embedder(settings, threads=os.cpu_count())
+        try:
+            await index_catalogue(owner, indexer, report)
+        finally:
+            await indexer.close()
+    connection = await owner.connect()
+    try:
+        if settings.database_url is not None:
+            await set_app_password(connection, settings.database_url.get_secret_value())
+        announce(await describe_users(connection))
+    finally:
+        await connection.close()
+
+
+async def _users_of_ready_database(database: Database, settings: Settings) -> Sequence[Identity]:
+    connection = await database.app.connect()
+    try:
+        await check_prepared(connection)
+        return await list_users(connection, KeyFile(settings.key_file))
+    finally:
+        await connection.close()
+
+
+async def _hold(database: Database, settings: Settings) -> None:
+    """Waits for the end of stdin. A search index that is not complete by then is gone on with by
+    the server that follows.
+    """
+    indexing = asyncio.create_task(_index_meanwhile(database.owner, settings))
+    try:
+        await asyncio.to_thread(sys.stdin.read)
+    finally:
+        indexing.cancel()
+        await asyncio.wait({indexing})
+
+
+async def _index_meanwhile(owner: Endpoint | None, settings: Settings) -> None:
+    if owner is None:
+        return
+    try:
+        indexer = choose_embedder(settings)
+        try:
+            await index_catalogue(owner, indexer)
+        finally:
+            await indexer.close()
+    except ZavaError as error:
+        _log.warning("the search index is not complete", reason=str(error))
 
 
 async def database_status(settings: Settings) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -64,15 +64,17 @@ async def open_database(settings: Settings, report: ReportProgress) -> AsyncIter
             revive=None,
         )
         return
-    report(Progress("database", 0.0, str(settings.data_dir)))
-    postgres = EmbeddedPostgres(settings.data_dir, report)
+    place = str(settings.data_dir)
+    postgres = EmbeddedPostgres(
+        settings.data_dir, lambda progress: report(replace(progress, place=place))
+    )
     opening = asyncio.create_task(asyncio.to_thread(postgres.open))
     try:
         running = await asyncio.shield(opening)
         owner = Endpoint(
             host=running.host, port=running.port, user=running.owner, database=running.database
         )
-        report(Progress("database", 1.0, f"PostgreSQL {running.version}"))
+        report(Progress("database", 1.0, f"PostgreSQL {running.version}", place))
 
         async def revive() -> None:
             await asyncio.to_thread(postgres.ensure_running)

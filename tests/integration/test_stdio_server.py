@@ -233,7 +233,9 @@ async def test_pool_health_tells_the_load_and_the_search_index(client: Client[An
     health = await call(client, "get_pool_health")
     assert (health["status"], health["reason"], health["database"]) == ("ok", None, "embedded")
     assert health["size"] == health["idle"] + health["in_use"]
-    assert health["embedder"]["coverage"] == 1.0
+    embedder = health["embedder"]
+    assert embedder["coverage"] == 1.0
+    assert embedder["embedded"] == embedder["products"] > 400
     assert health["server_version"].startswith("18")
 
 
@@ -287,6 +289,14 @@ def test_an_unknown_user_is_told_the_handles_and_exits_2(
     assert last.startswith("zava-server: There is no user nobody. Pass --user")
     assert "seattle" in last
     assert "head-office" in last
+
+
+def test_a_misspelt_user_is_told_the_right_one(database: Database, settings: Settings) -> None:
+    ended = subprocess.run(
+        command(settings, "stdio", "--user", "Seatle"), capture_output=True, text=True, timeout=30
+    )
+    assert ended.returncode == 2
+    assert "There is no user Seatle. Did you mean seattle? Pass --user" in ended.stderr
 
 
 def test_no_user_is_told_the_handles_and_exits_2(database: Database, settings: Settings) -> None:

@@ -22,7 +22,11 @@ _MOST_QUERIES = 200
 
 @dataclass(frozen=True, slots=True)
 class PoolHealth:
-    """The pool's figures and the search index behind it; `reason` says why it is not `ok`."""
+    """The pool's figures, and how far the search index has come.
+
+    `status` is the pool's alone, and `reason` says why it is not `ok`: a catalogue that is still
+    being indexed does not make the database worse.
+    """
 
     status: str
     reason: str | None
@@ -69,18 +73,15 @@ class Operations:
         if self._coverage is None or self._coverage.share < 1:
             self._coverage = await self._catalogue.coverage(identity, self._embedder.model)
         pool = self._pool.figures()
-        status, reason = _judge(pool, self._coverage)
+        status, reason = _judge(pool)
         return PoolHealth(
             status, reason, pool, self._embedder, self._coverage, self._embedded_database
         )
 
 
-def _judge(pool: PoolFigures, coverage: Coverage) -> tuple[str, str | None]:
+def _judge(pool: PoolFigures) -> tuple[str, str | None]:
     if pool.size == 0:
         return "down", "No connection to the database is open."
     if pool.waiting and pool.in_use >= pool.max_size:
         return "degraded", f"All connections are in use, {pool.waiting} calls wait for one."
-    if coverage.share < 1:
-        missing = coverage.products - coverage.embedded
-        return "degraded", f"{missing} products cannot be found by meaning yet."
     return "ok", None

@@ -11,12 +11,14 @@ class Progress:
     """How far one step has come.
 
     `step` names it (`database`, `schema`, `demo data`, `search index`), `fraction` runs from 0 to 1
-    and `detail` is a short phrase for people (`200,000 orders`).
+    and `detail` is a short phrase for people (`200,000 orders`). `place` is the directory of an
+    embedded database, said while it is brought up.
     """
 
     step: str
     fraction: float
     detail: str = ""
+    place: str = ""
 
 
 ReportProgress = Callable[[Progress], None]

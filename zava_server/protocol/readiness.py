@@ -41,13 +41,19 @@ class ReadinessMiddleware(Middleware):
                 if now != reported and context.fastmcp_context is not None:
                     reported = now
                     await context.fastmcp_context.report_progress(
-                        progress=overall(now), total=1.0, message=f"{now.step} · {now.detail}"
+                        progress=overall(now), total=1.0, message=_message(now)
                     )
                 await asyncio.wait({ready}, timeout=_SECONDS_BETWEEN_REPORTS)
             await ready
         finally:
             ready.cancel()
         return await call_next(context)
+
+
+def _message(progress: Progress) -> str:
+    """`step · detail`, and of the database also where it is: `step · detail · place`."""
+    parts = (progress.step, progress.detail, progress.place)
+    return " · ".join(parts if progress.place else parts[:2])
 
 
 def overall(progress: Progress) -> float:

@@ -63,7 +63,10 @@ def add_operations_tools(server: FastMCP, session: Session) -> None:
 
     @server.tool(title="Pool health", annotations=_READ_ONLY)
     async def get_pool_health() -> dict[str, Any]:
-        """Show the database connections: in use, idle, waiting, wait times, the last minute."""
+        """Show the database connections: in use, idle, waiting, wait times, the last minute.
+
+        `status` is about these; `embedder` says how many products can be found by meaning yet.
+        """
         health = await session.services.operations.pool_health(session.identity)
         pool = health.pool
         return {
@@ -95,6 +98,8 @@ def add_operations_tools(server: FastMCP, session: Session) -> None:
                 "model": health.embedder.model,
                 "dimensions": health.embedder.dimensions,
                 "coverage": round(health.coverage.share, 4),
+                "embedded": health.coverage.embedded,
+                "products": health.coverage.products,
             },
             "database": "embedded" if health.embedded_database else "external",
         }
