@@ -67,6 +67,7 @@ class Backend:
         )
         self._progress = Progress("database", 0.0)
         self._index: Callable[[], Awaitable[None]] | None = None
+        self._work: asyncio.Task[None]
 
     @property
     def services(self) -> Services:
@@ -93,12 +94,16 @@ class Backend:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Backend]:
         """Prepares and serves until the end of the context, which closes all of it again."""
-        task = asyncio.create_task(self._run())
+        self._work = asyncio.create_task(self._run())
         try:
             yield self
         finally:
-            task.cancel()
-            await asyncio.wait({task})
+            self._work.cancel()
+            await asyncio.wait({self._work})
+
+    async def failed(self) -> None:
+        """Waits for what ends the service before its time, and raises it."""
+        await asyncio.shield(self._work)
 
     async def _run(self) -> None:
         try:
@@ -205,14 +210,12 @@ async def serve_stdio(settings: Settings) -> None:
             await ready
         _collect_garbage_again()
         serving = asyncio.create_task(server.run_stdio_async(show_banner=False))
+        failed = asyncio.create_task(backend.failed())
         try:
-            await asyncio.wait({serving, ready}, return_when=asyncio.FIRST_COMPLETED)
-            if ready.done():
-                await ready
-                await asyncio.wait({serving})
-            if serving.done():
-                await serving
+            await asyncio.wait({serving, failed}, return_when=asyncio.FIRST_COMPLETED)
+            await (serving if serving.done() else failed)
         finally:
+            failed.cancel()
             # Ends the calls under way. It is not waited for, since reading stdin cannot be
             # cancelled: the process ends without it.
             serving.cancel()
