@@ -28,7 +28,6 @@ from zava_server.data.embedded.account import Account
 from zava_server.data.embedded.layout import Layout
 from zava_server.infrastructure.progress import Progress
 
-
 # Kept from the tests that put something in its place.
 _INSTALLED = binaries.installed
 
