@@ -16,7 +16,11 @@ from zava_server.data.transactions import ReadTransactions
 from zava_server.infrastructure.errors import DatabaseUnavailable
 from zava_server.startup import Database
 
-TENANT_TABLES = ["customers", "orders", "order_items", "inventory", "daily_sales", "store_managers"]
+TENANT_TABLES = [
+    "customers", "orders", "order_items", "inventory", "store_managers", "daily_sales",
+    "daily_totals", "daily_margins", "hourly_sales", "monthly_sales", "monthly_products",
+    "visits", "daily_visits", "repeat_visits",
+]  # fmt: skip
 
 
 async def stores_seen(

@@ -29,7 +29,11 @@ MAX_ROWS = 20_000
 MAX_BYTES = 16_000_000
 TIME_ZONE = "America/Los_Angeles"
 SHARED = ("stores", "categories", "product_types", "products", "product_costs")
-TENANT = ("customers", "orders", "order_items", "inventory", "daily_sales", "store_managers")
+TENANT = (
+    "customers", "orders", "order_items", "inventory", "store_managers", "daily_sales",
+    "daily_totals", "daily_margins", "hourly_sales", "monthly_sales", "monthly_products",
+    "visits", "daily_visits", "repeat_visits",
+)  # fmt: skip
 HANDLES = ("tacoma", "puget-sound", "head-office")
 
 

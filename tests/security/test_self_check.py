@@ -86,7 +86,7 @@ WEAKENINGS = {
     "a function with its owner's rights": f"CREATE FUNCTION retail.leak() RETURNS bigint {DEFINER}",
     "such a procedure elsewhere": "CREATE PROCEDURE public.leak() LANGUAGE sql SECURITY DEFINER "
     "AS 'DELETE FROM retail.orders'",
-    "one of ours for more": "GRANT EXECUTE ON FUNCTION retail.rebuild_daily_sales() TO viewers",
+    "one of ours for more": "GRANT EXECUTE ON FUNCTION retail.rebuild_rollups(uuid[]) TO viewers",
     "describes all users": "ALTER FUNCTION identity.describe_users(text) SECURITY DEFINER; "
     "GRANT EXECUTE ON FUNCTION identity.describe_users(text) TO zava_app",
     "queries of others": "CREATE EXTENSION pg_stat_statements",

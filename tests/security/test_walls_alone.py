@@ -15,7 +15,11 @@ from zava_server.data.guard import RETAIL_POLICY, SqlGuard
 from zava_server.data.signing_keys import SigningKey
 from zava_server.infrastructure.errors import QueryRejected
 
-TENANT_TABLES = ("customers", "orders", "order_items", "inventory", "daily_sales", "store_managers")
+TENANT_TABLES = (
+    "customers", "orders", "order_items", "inventory", "store_managers", "daily_sales",
+    "daily_totals", "daily_margins", "hourly_sales", "monthly_sales", "monthly_products",
+    "visits", "daily_visits", "repeat_visits",
+)  # fmt: skip
 READS = [f"SELECT * FROM retail.{table}" for table in TENANT_TABLES]
 
 # Wall 3 off: the identity is believed as it stands, whatever its signature.

@@ -23,7 +23,11 @@ from zava_server.infrastructure.settings import Settings
 from zava_server.startup import choose_embedder
 
 CATALOGUE = ["stores", "categories", "product_types", "products", "product_description_embeddings"]
-TENANT = ["customers", "orders", "order_items", "inventory", "daily_sales", "store_managers"]
+TENANT = [
+    "customers", "orders", "order_items", "inventory", "store_managers", "daily_sales",
+    "daily_totals", "daily_margins", "hourly_sales", "monthly_sales", "monthly_products",
+    "visits", "daily_visits", "repeat_visits",
+]  # fmt: skip
 COSTS = ["product_costs"]
 EVERYBODY = ["catalogue-agent", "tacoma", "puget-sound", "head-office"]
 

@@ -30,16 +30,27 @@ T = TypeVar("T")
 
 _STEP = "demo data"
 # Those with many rows, and those under forced row security.
-_STRIPPED = ("product_costs", "customers", "orders", "order_items", "inventory", "daily_sales")
+_ROLLUPS = (
+    "daily_sales",
+    "daily_totals",
+    "daily_margins",
+    "hourly_sales",
+    "monthly_sales",
+    "monthly_products",
+    "visits",
+    "daily_visits",
+    "repeat_visits",
+)
+_STRIPPED = ("product_costs", "customers", "orders", "order_items", "inventory", *_ROLLUPS)
 # Copying takes about this share of the time; the rest is indexes, keys and the rollup.
 _COPY_SHARE = 0.6
 _TICK_SECONDS = 0.4
 _SLICE_BYTES = 256 * 1024
 
 _MEMORY = "SET LOCAL work_mem = '64MB'; SET LOCAL maintenance_work_mem = '128MB'"
-_REBUILD = "SELECT retail.rebuild_daily_sales()"
+_REBUILD = "SELECT retail.rebuild_rollups()"
 _ANALYZE = "ANALYZE " + ", ".join(f"retail.{table}" for table in TABLES)
-_ANALYZE_SALES = "ANALYZE retail.daily_sales"
+_ANALYZE_ROLLUPS = "ANALYZE " + ", ".join(f"retail.{table}" for table in _ROLLUPS)
 
 _INSERT_USER = """
 INSERT INTO identity.users (user_id, handle, display_name, role, permissions, created_at)
@@ -174,13 +185,13 @@ async def _finish(
     rows: Mapping[str, int],
     report: ReportProgress,
 ) -> None:
-    # The rollup needs the planner's statistics but no index, and fills faster without its own.
+    # The rollups need the planner's statistics but no index, and fill faster without their own.
     steps = [
         (_ANALYZE, "statistics", rows["orders"]),
-        (_REBUILD, "daily sales", rows["order_items"]),
+        (_REBUILD, "sales figures", 2 * rows["order_items"]),
     ]
     steps += [(step.statement, step.purpose, rows.get(step.table, 0)) for step in restorations]
-    steps += [(_ANALYZE_SALES, "statistics", 0)]
+    steps += [(_ANALYZE_ROLLUPS, "statistics", 0)]
     work, done = sum(size for _, _, size in steps), 0
     for statement, purpose, size in steps:
         fraction = _COPY_SHARE + (1 - _COPY_SHARE) * done / work

@@ -14,13 +14,16 @@ def _words(text: str) -> frozenset[str]:
 _RELATIONS = _words("""
     stores store_managers categories product_types products product_costs
     product_description_embeddings customers orders order_items inventory daily_sales
+    daily_totals daily_margins hourly_sales monthly_sales monthly_products
+    visits daily_visits repeat_visits
 """)
 
 _COLUMNS = _words("""
     store_id name location is_online time_zone created_at user_id category_id type_id product_id sku
     description base_price cost customer_id first_name last_name email order_id order_date status
     total_amount line_no quantity unit_price discount_percent stock_level reorder_point day revenue
-    units_sold units_returned line_count description_embedding model content_hash last_updated
+    units_sold units_returned line_count list_value discount_value hour month covered_revenue
+    visits first_visits previous_day grain visited previously description_embedding model content_hash last_updated
 """)
 
 # Beside the columns above: what jsonb_each, WITH ORDINALITY and ROW(...) name their parts.
