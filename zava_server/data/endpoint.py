@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import urlsplit
 
 import asyncpg
 
-from zava_server.infrastructure.errors import DatabaseUnavailable, ValidationError
+from zava_server.data.database_url import check_database_url, place_of
+from zava_server.infrastructure.errors import DatabaseUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -41,18 +41,9 @@ class Endpoint:
     def from_url(cls, url: str, setting: str) -> Endpoint:
         """An endpoint from a setting's URL.
 
-        Raises ValidationError when it is none.
+        Raises ValidationError when it is none, or not read as it was meant.
         """
-        try:
-            parts = urlsplit(url)
-            readable = parts.scheme in {"postgres", "postgresql"} and parts.port != 0
-        except ValueError:
-            readable = False
-        if not readable:
-            raise ValidationError(
-                f"{setting} is no PostgreSQL URL.",
-                "Write it like postgresql://zava_app:password@host:5432/zava.",
-            )
+        check_database_url(url, setting)
         return cls(url=url)
 
     def login_as(self, user: str) -> Endpoint:
@@ -64,8 +55,7 @@ class Endpoint:
         """Host, port and database for messages, without user or password."""
         if self.url is None:
             return "the embedded PostgreSQL"
-        parts = urlsplit(self.url)
-        return f"{parts.netloc.rpartition('@')[2] or 'localhost'}{parts.path}"
+        return place_of(self.url)
 
     @property
     def arguments(self) -> dict[str, Any]:
@@ -117,7 +107,13 @@ class Endpoint:
                 f"{self.place} did not answer within {_CONNECT_SECONDS:.0f} s.",
                 "Check the host and port, and any firewall between.",
             ) from None
-        except (OSError, asyncpg.PostgresConnectionError, asyncpg.ClientConfigurationError):
+        except asyncpg.ClientConfigurationError:
+            # Its own words repeat parts of the URL.
+            raise DatabaseUnavailable(
+                f"The URL of {self.place} has an option that cannot be used.",
+                "Check what stands after the question mark.",
+            ) from None
+        except (OSError, asyncpg.PostgresConnectionError):
             raise DatabaseUnavailable(
                 f"{self.place} cannot be reached.", "Check that it runs, and its host and port."
             ) from None
