@@ -8,14 +8,17 @@ import gc
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 import structlog
 
+from zava_server.business.browsing import BrowsingService
 from zava_server.business.catalogue_search import CatalogueSearch
 from zava_server.business.operations import Operations
 from zava_server.business.query_plans import QueryPlanService
 from zava_server.business.sales_queries import SalesQueryService
 from zava_server.business.schemas import SchemaService
+from zava_server.data.browsing import Browsing
 from zava_server.data.catalogue import Catalogue
 from zava_server.data.guard import RETAIL_POLICY, SqlGuard
 from zava_server.data.identity import Identity, find_user, list_users
@@ -172,6 +175,7 @@ class Backend:
             catalogue_search=CatalogueSearch(catalogue, embedder),
             schemas=SchemaService(Schemas(transactions)),
             stores=Stores(transactions),
+            browsing=BrowsingService(Browsing(transactions), ZoneInfo(settings.time_zone)),
             operations=Operations(
                 monitor, pool, catalogue, embedder, embedded_database=database.embedded
             ),

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from zava_server.business.browsing import BrowsingService
     from zava_server.business.catalogue_search import CatalogueSearch
     from zava_server.business.operations import Operations
     from zava_server.business.query_plans import QueryPlanService
@@ -25,6 +26,7 @@ class Services:
     catalogue_search: CatalogueSearch
     schemas: SchemaService
     stores: Stores
+    browsing: BrowsingService
     operations: Operations
 
 
