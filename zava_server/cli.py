@@ -63,6 +63,12 @@ def init(
     hold: Annotated[
         bool, Parameter(help="Keep the embedded database up until standard input closes.")
     ] = False,
+    demo: Annotated[
+        bool,
+        Parameter(
+            name="--demo", negative="--no-demo", help="Fill an empty database with demo data."
+        ),
+    ] = True,
 ) -> None:
     """Make the database ready: schema, key, demo data if it is empty, search index."""
     settings = load_settings(data_dir=data_dir)
@@ -73,10 +79,15 @@ def init(
         if as_json:
             _print_json({"ready": True, "users": [describe_user(user) for user in users]})
         else:
-            _print("\nReady. Users: " + ", ".join(user.handle for user in users))
+            handles = ", ".join(user.handle for user in users)
+            _print(
+                f"\nReady. Users: {handles}"
+                if users
+                else "\nReady and empty. Fill it with: zava-server db import DIRECTORY"
+            )
 
     report = _report_as_json if as_json else ProgressLine()
-    _run(init_database(settings, report, announce, hold=hold), as_json=as_json)
+    _run(init_database(settings, report, announce, hold=hold, demo=demo), as_json=as_json)
 
 
 @database.command
@@ -163,13 +174,13 @@ def _print_json(value: dict[str, Any]) -> None:
     _print(json.dumps(value, ensure_ascii=False))
 
 
-def _run(work: Coroutine[Any, Any, None], *, as_json: bool = False) -> NoReturn:
-    """Runs to the end and leaves the process."""
+def _run(work: Coroutine[Any, Any, int | None], *, as_json: bool = False) -> NoReturn:
+    """Runs to the end and leaves the process with the code that comes back, 0 for none."""
     asyncio.run(_run_and_exit(work, as_json=as_json))
     raise AssertionError("the process has ended")
 
 
-async def _run_and_exit(work: Coroutine[Any, Any, None], *, as_json: bool) -> NoReturn:
+async def _run_and_exit(work: Coroutine[Any, Any, int | None], *, as_json: bool) -> NoReturn:
     """Exits from within the loop, since a thread may still wait for stdin and cannot be stopped.
 
     SIGTERM and SIGINT cancel the work, so that it closes what it opened.
@@ -182,7 +193,7 @@ async def _run_and_exit(work: Coroutine[Any, Any, None], *, as_json: bool) -> No
     code = 0
     try:
         if not task.cancelled():
-            task.result()
+            code = task.result() or 0
     except ZavaError as error:
         code = _tell(error, as_json=as_json)
     except BrokenPipeError:

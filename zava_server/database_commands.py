@@ -44,18 +44,19 @@ async def init_database(
     announce: Callable[[Sequence[Identity]], None],
     *,
     hold: bool,
+    demo: bool = True,
 ) -> None:
     """Makes the database ready and announces its users; `hold` keeps it up until stdin closes.
 
     Then the search index is made while it is held, and your own PostgreSQL need not have the
-    owner's login if it is ready already.
+    owner's login if it is ready already. Without `demo` an empty database stays empty.
     Raises DatabaseUnavailable, ValidationError without the owner's login.
     """
     async with open_database(settings, report) as database:
         if hold and database.owner is None:
             announce(await _users_of_ready_database(database, settings))
         else:
-            await _make(_owner(database), settings, report, announce, index=not hold)
+            await _make(owner_of(database), settings, report, announce, index=not hold, demo=demo)
         if hold:
             await _hold(database, settings)
 
@@ -67,8 +68,9 @@ async def _make(
     announce: Callable[[Sequence[Identity]], None],
     *,
     index: bool,
+    demo: bool,
 ) -> None:
-    await prepare(owner, settings, report)
+    await prepare(owner, settings, report, demo=demo)
     if index:
         # Nothing else runs, so that it may have all the cores.
         indexer = choose_embedder(settings, threads=os.cpu_count())
@@ -124,7 +126,7 @@ async def database_status(settings: Settings) -> dict[str, Any]:
     if settings.database_url is None and not is_initialised(settings.data_dir):
         return {"place": str(settings.data_dir), "state": "absent"}
     async with open_database(settings, ignore_progress) as database:
-        connection = await _owner(database).connect()
+        connection = await owner_of(database).connect()
         try:
             applied = await applied_migrations(connection)
             ours = [migration.name for migration in find_migrations()]
@@ -156,7 +158,7 @@ async def rotate_identity_key(settings: Settings, *, retire_old: bool) -> str:
             f"There is no database in {settings.data_dir}.", "Make it with: zava-server db init"
         )
     async with open_database(settings, ignore_progress) as database:
-        connection = await _owner(database).connect()
+        connection = await owner_of(database).connect()
         try:
             await check_prepared(connection)
             return await rotate_key(connection, settings.key_file, retire_old=retire_old)
@@ -174,7 +176,11 @@ def describe_user(user: Identity) -> dict[str, Any]:
     }
 
 
-def _owner(database: Database) -> Endpoint:
+def owner_of(database: Database) -> Endpoint:
+    """The owner's login.
+
+    Raises ValidationError where it is not known.
+    """
     if database.owner is None:
         raise ValidationError(
             "The owner's login is not known.",

@@ -18,7 +18,7 @@ from zava_server.data.pool import DRIVER_ERRORS, is_lost
 from zava_server.data.signing_keys import SigningKey, install_key
 from zava_server.data.trouble import connection_lost, trouble
 from zava_server.infrastructure.embedders.embedder import CachedEmbedder, Embedder
-from zava_server.infrastructure.errors import DatabaseUnavailable
+from zava_server.infrastructure.errors import DatabaseUnavailable, ValidationError
 from zava_server.infrastructure.progress import Progress, ReportProgress, ignore_progress
 
 if TYPE_CHECKING:
@@ -31,6 +31,16 @@ if TYPE_CHECKING:
 # One process prepares, the others wait: the demo data must not be loaded twice.
 _LOCK = 0x7A617662
 _INDEX_LOCK = 0x7A617663
+
+_WANTS_DEMO = """
+SELECT NOT EXISTS (SELECT FROM retail.stores) AND NOT EXISTS (SELECT FROM zava.own_data)
+"""
+_HAS_OTHER_DATA = """
+SELECT EXISTS (SELECT FROM retail.stores) AND NOT EXISTS (SELECT FROM zava.own_data)
+"""
+_DECLARE_OWN_DATA = """
+INSERT INTO zava.own_data SELECT WHERE NOT EXISTS (SELECT FROM zava.own_data)
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,13 +102,15 @@ async def prepare(
     settings: Settings,
     report: ReportProgress,
     *,
+    demo: bool = True,
     demo_scale: float = 1.0,
 ) -> None:
     """Brings schema, identity key and demo data up to date; does only what lacks.
 
-    `demo_scale` multiplies the demo's orders.
-
-    Raises DatabaseUnavailable when the database cannot be used.
+    `demo_scale` multiplies the demo's orders. Without `demo` the database stays empty from now on,
+    for one's own data.
+    Raises DatabaseUnavailable when the database cannot be used, and ValidationError when it is to
+    be empty and holds stores already.
     """
     connection = await owner.connect()
     try:
@@ -109,7 +121,9 @@ async def prepare(
             await connection.execute("SELECT pg_advisory_lock($1)", _LOCK)
         await migrate(connection, find_migrations(), report)
         await _ensure_key(connection, settings)
-        if not await connection.fetchval("SELECT EXISTS (SELECT FROM retail.stores)"):
+        if not demo:
+            await _keep_demo_out(connection)
+        if await connection.fetchval(_WANTS_DEMO):
             await load_demo(
                 connection,
                 until=datetime.now(UTC),
@@ -172,6 +186,15 @@ def choose_embedder(settings: Settings, threads: int | None = None) -> Embedder:
     from zava_server.infrastructure.embedders.local import LocalEmbedder
 
     return CachedEmbedder(LocalEmbedder(settings.embedding_model_path, threads))
+
+
+async def _keep_demo_out(owner: asyncpg.Connection) -> None:
+    if await owner.fetchval(_HAS_OTHER_DATA):
+        raise ValidationError(
+            "The database already holds stores.",
+            "Choose another --data-dir or database for your own data, or import beside them.",
+        )
+    await owner.execute(_DECLARE_OWN_DATA)
 
 
 async def _ensure_key(owner: asyncpg.Connection, settings: Settings) -> None:
