@@ -8,11 +8,12 @@ from dataclasses import dataclass, fields
 from time import monotonic
 from typing import TYPE_CHECKING, TypeVar, cast
 
+from zava_server.data.binary_copy import COPY_HEADER, COPY_TRAILER
 from zava_server.data.demo.bulk_load import strip
 from zava_server.data.demo.catalogue import load_catalogue
 from zava_server.data.demo.generator import Generator
 from zava_server.data.demo.retailer import USERS
-from zava_server.data.demo.rows import COPY_HEADER, COPY_TRAILER, TABLES
+from zava_server.data.demo.rows import TABLES
 from zava_server.infrastructure.errors import ValidationError
 from zava_server.infrastructure.progress import Progress, ReportProgress, ignore_progress
 
