@@ -23,7 +23,8 @@ _COLUMNS = _words("""
     description base_price cost customer_id first_name last_name email order_id order_date status
     total_amount line_no quantity unit_price discount_percent stock_level reorder_point day revenue
     units_sold units_returned line_count list_value discount_value hour month covered_revenue
-    visits first_visits previous_day grain visited previously description_embedding model content_hash last_updated
+    visits first_visits previous_day grain visited previously
+    description_embedding model content_hash last_updated
 """)
 
 # Beside the columns above: what jsonb_each, WITH ORDINALITY and ROW(...) name their parts.
