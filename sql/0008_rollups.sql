@@ -501,11 +501,14 @@ CREATE INDEX repeat_visits_emptied ON retail.repeat_visits (store_id) WHERE visi
 CREATE FUNCTION retail.rebuild_rollups(stores uuid[] DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
-SET work_mem = '96MB'
+-- Several pieces of this size at a time, of the 1.5 GiB that a process of ours may have.
+SET work_mem = '32MB'
 -- It reads most of the rows, for which neither an index nor remembering values pays.
 SET enable_nestloop = off
 SET enable_memoize = off
 AS $$
+DECLARE
+    batch uuid[];
 BEGIN
     IF stores IS NULL THEN
         SELECT array_agg(store_id) INTO stores FROM retail.stores;
@@ -521,29 +524,45 @@ BEGIN
     DELETE FROM retail.daily_visits WHERE store_id = ANY (stores);
     DELETE FROM retail.repeat_visits WHERE store_id = ANY (stores);
 
-    PERFORM retail.count_orders(
-        'retail.completed_orders AS c WHERE c.store_id = ANY ($1)', stores, NULL,
-        whole_stores => true);
-    INSERT INTO retail.monthly_sales
-        (store_id, month, category_id, revenue, units_sold, units_returned, line_count)
-    SELECT store_id, date_trunc('month', day::timestamp)::date, category_id,
-        sum(revenue), sum(units_sold), sum(units_returned), sum(line_count)
-    FROM retail.daily_sales
-    WHERE store_id = ANY (stores)
-    GROUP BY 1, 2, 3
-    ORDER BY 1, 2, 3;
-    INSERT INTO retail.daily_visits (store_id, day, visits, first_visits)
-    SELECT store_id, day, count(*), count(*) FILTER (WHERE previous_day IS NULL)
-    FROM retail.visits
-    WHERE store_id = ANY (stores)
-    GROUP BY store_id, day
-    ORDER BY store_id, day;
-    INSERT INTO retail.repeat_visits (store_id, grain, visited, previously, visits)
-    SELECT store_id, grain, visited, previously, count(*)
-    FROM retail.counted_repeats
-    WHERE store_id = ANY (stores)
-    GROUP BY store_id, grain, visited, previously
-    ORDER BY store_id, grain, visited, previously;
+    -- Stores together until they have 400,000 orders: small enough for memory, large enough for whole
+    -- tables to be read a few times only.
+    FOR batch IN
+        SELECT array_agg(b.store_id ORDER BY b.store_id)
+        FROM (
+            SELECT n.store_id,
+                div(sum(n.orders) OVER (ORDER BY n.store_id) - n.orders, 400000) AS number
+            FROM (
+                SELECT o.store_id, count(*) AS orders FROM retail.orders AS o
+                WHERE o.store_id = ANY (stores) GROUP BY o.store_id
+            ) AS n
+        ) AS b
+        GROUP BY b.number
+        ORDER BY b.number
+    LOOP
+        PERFORM retail.count_orders(
+            'retail.completed_orders AS c WHERE c.store_id = ANY ($1)', batch, NULL,
+            whole_stores => true);
+        INSERT INTO retail.monthly_sales
+            (store_id, month, category_id, revenue, units_sold, units_returned, line_count)
+        SELECT store_id, date_trunc('month', day::timestamp)::date, category_id,
+            sum(revenue), sum(units_sold), sum(units_returned), sum(line_count)
+        FROM retail.daily_sales
+        WHERE store_id = ANY (batch)
+        GROUP BY 1, 2, 3
+        ORDER BY 1, 2, 3;
+        INSERT INTO retail.daily_visits (store_id, day, visits, first_visits)
+        SELECT store_id, day, count(*), count(*) FILTER (WHERE previous_day IS NULL)
+        FROM retail.visits
+        WHERE store_id = ANY (batch)
+        GROUP BY store_id, day
+        ORDER BY store_id, day;
+        INSERT INTO retail.repeat_visits (store_id, grain, visited, previously, visits)
+        SELECT store_id, grain, visited, previously, count(*)
+        FROM retail.counted_repeats
+        WHERE store_id = ANY (batch)
+        GROUP BY store_id, grain, visited, previously
+        ORDER BY store_id, grain, visited, previously;
+    END LOOP;
 END
 $$;
 COMMENT ON FUNCTION retail.rebuild_rollups(uuid[])
