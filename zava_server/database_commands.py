@@ -13,6 +13,7 @@ from zava_server.data.app_password import set_app_password
 from zava_server.data.embedded import is_initialised
 from zava_server.data.identity import describe_users, list_users
 from zava_server.data.migrations import applied_migrations, find_migrations
+from zava_server.data.sessions import session
 from zava_server.data.signing_keys import KeyFile, rotate_key
 from zava_server.infrastructure.errors import ValidationError, ZavaError
 from zava_server.infrastructure.progress import ignore_progress
@@ -78,22 +79,16 @@ async def _make(
             await index_catalogue(owner, indexer, report)
         finally:
             await indexer.close()
-    connection = await owner.connect()
-    try:
+    async with session(owner) as connection:
         if settings.database_url is not None:
             await set_app_password(connection, settings.database_url.get_secret_value())
         announce(await describe_users(connection))
-    finally:
-        await connection.close()
 
 
 async def _users_of_ready_database(database: Database, settings: Settings) -> Sequence[Identity]:
-    connection = await database.app.connect()
-    try:
+    async with session(database.app) as connection:
         await check_prepared(connection)
         return await list_users(connection, KeyFile(settings.key_file))
-    finally:
-        await connection.close()
 
 
 async def _hold(database: Database, settings: Settings) -> None:
@@ -125,27 +120,26 @@ async def database_status(settings: Settings) -> dict[str, Any]:
     """What there is, as plain values: place, versions, row counts, users."""
     if settings.database_url is None and not is_initialised(settings.data_dir):
         return {"place": str(settings.data_dir), "state": "absent"}
-    async with open_database(settings, ignore_progress) as database:
-        connection = await owner_of(database).connect()
-        try:
-            applied = await applied_migrations(connection)
-            ours = [migration.name for migration in find_migrations()]
-            found: dict[str, Any] = {
-                "place": str(settings.data_dir) if database.embedded else database.app.place,
-                "state": "incomplete",
-                "server_version": str(connection.get_server_version().major),
-                "schema": {"applied": len(applied), "known": len(ours)},
+    async with (
+        open_database(settings, ignore_progress) as database,
+        session(owner_of(database)) as connection,
+    ):
+        applied = await applied_migrations(connection)
+        ours = [migration.name for migration in find_migrations()]
+        found: dict[str, Any] = {
+            "place": str(settings.data_dir) if database.embedded else database.app.place,
+            "state": "incomplete",
+            "server_version": str(connection.get_server_version().major),
+            "schema": {"applied": len(applied), "known": len(ours)},
+        }
+        if found["schema"]["applied"] == found["schema"]["known"]:
+            found["rows"] = {
+                table: await connection.fetchval(f"SELECT count(*) FROM retail.{table}")  # noqa: S608 - constants
+                for table in _COUNTED
             }
-            if found["schema"]["applied"] == found["schema"]["known"]:
-                found["rows"] = {
-                    table: await connection.fetchval(f"SELECT count(*) FROM retail.{table}")  # noqa: S608 - constants
-                    for table in _COUNTED
-                }
-                found["state"] = "ready" if found["rows"]["stores"] else "empty"
-                found["users"] = [describe_user(user) for user in await describe_users(connection)]
-            return found
-        finally:
-            await connection.close()
+            found["state"] = "ready" if found["rows"]["stores"] else "empty"
+            found["users"] = [describe_user(user) for user in await describe_users(connection)]
+        return found
 
 
 async def rotate_identity_key(settings: Settings, *, retire_old: bool) -> str:
@@ -157,13 +151,12 @@ async def rotate_identity_key(settings: Settings, *, retire_old: bool) -> str:
         raise ValidationError(
             f"There is no database in {settings.data_dir}.", "Make it with: zava-server db init"
         )
-    async with open_database(settings, ignore_progress) as database:
-        connection = await owner_of(database).connect()
-        try:
-            await check_prepared(connection)
-            return await rotate_key(connection, settings.key_file, retire_old=retire_old)
-        finally:
-            await connection.close()
+    async with (
+        open_database(settings, ignore_progress) as database,
+        session(owner_of(database)) as connection,
+    ):
+        await check_prepared(connection)
+        return await rotate_key(connection, settings.key_file, retire_old=retire_old)
 
 
 def describe_user(user: Identity) -> dict[str, Any]:

@@ -10,15 +10,14 @@ from typing import TYPE_CHECKING
 
 from zava_server.business.search_index import build_search_index
 from zava_server.data.demo.loader import load_demo
-from zava_server.data.embedded import EmbeddedPostgres
+from zava_server.data.embedded import EmbeddedPostgres, explained
 from zava_server.data.embeddings import EmbeddingStore
 from zava_server.data.endpoint import APP_ROLE, Endpoint, check_versions
 from zava_server.data.migrations import applied_migrations, find_migrations, migrate
-from zava_server.data.pool import DRIVER_ERRORS, is_lost
+from zava_server.data.sessions import session
 from zava_server.data.signing_keys import SigningKey, install_key
-from zava_server.data.trouble import connection_lost, trouble
 from zava_server.infrastructure.embedders.embedder import CachedEmbedder, Embedder
-from zava_server.infrastructure.errors import DatabaseUnavailable, ValidationError
+from zava_server.infrastructure.errors import DatabaseLost, DatabaseUnavailable, ValidationError
 from zava_server.infrastructure.progress import Progress, ReportProgress, ignore_progress
 
 if TYPE_CHECKING:
@@ -74,7 +73,7 @@ async def open_database(settings: Settings, report: ReportProgress) -> AsyncIter
             revive=None,
         )
         return
-    place = str(settings.data_dir)
+    place, since = str(settings.data_dir), datetime.now(UTC)
     postgres = EmbeddedPostgres(
         settings.data_dir, lambda progress: report(replace(progress, place=place))
     )
@@ -82,7 +81,11 @@ async def open_database(settings: Settings, report: ReportProgress) -> AsyncIter
     try:
         running = await asyncio.shield(opening)
         owner = Endpoint(
-            host=running.host, port=running.port, user=running.owner, database=running.database
+            host=running.host,
+            port=running.port,
+            user=running.owner,
+            database=running.database,
+            directory=settings.data_dir,
         )
         report(Progress("database", 1.0, f"PostgreSQL {running.version}", place))
 
@@ -90,6 +93,12 @@ async def open_database(settings: Settings, report: ReportProgress) -> AsyncIter
             await asyncio.to_thread(postgres.ensure_running)
 
         yield Database(owner.login_as(APP_ROLE), owner, revive)
+    except DatabaseLost as error:
+        # A server that finds no room for its log ends without telling its clients why.
+        reason = await asyncio.to_thread(postgres.explain, since)
+        if reason is None:
+            raise
+        raise reason from error
     finally:
         # A thread cannot be interrupted: what it opened after all is closed as well.
         await asyncio.wait({opening})
@@ -112,8 +121,8 @@ async def prepare(
     Raises DatabaseUnavailable when the database cannot be used, and ValidationError when it is to
     be empty and holds stores already.
     """
-    connection = await owner.connect()
-    try:
+    # The end of the session ends the lock as well.
+    async with session(owner) as connection:
         await check_versions(connection)
         report(Progress("schema", 0.0, "checking"))
         if not await connection.fetchval("SELECT pg_try_advisory_lock($1)", _LOCK):
@@ -130,9 +139,6 @@ async def prepare(
                 scale=demo_scale,
                 report=report,
             )
-    finally:
-        # Ends the lock as well.
-        await connection.close()
 
 
 async def index_catalogue(
@@ -142,17 +148,9 @@ async def index_catalogue(
 
     Raises DatabaseUnavailable, AIUnavailable.
     """
-    connection = await owner.connect()
-    try:
+    async with session(owner) as connection:
         await connection.execute("SELECT pg_advisory_lock($1)", _INDEX_LOCK)
         await build_search_index(EmbeddingStore(connection), embedder, report)
-    except DRIVER_ERRORS as error:
-        ended = isinstance(trouble(error, out_of_time=False), DatabaseUnavailable)
-        if not ended and not is_lost(connection):
-            raise
-        raise connection_lost(out_of_time=False) from error
-    finally:
-        await connection.close()
 
 
 async def check_prepared(app: asyncpg.Connection) -> None:
@@ -198,10 +196,11 @@ async def _keep_demo_out(owner: asyncpg.Connection) -> None:
 
 
 async def _ensure_key(owner: asyncpg.Connection, settings: Settings) -> None:
-    if settings.key_file.exists():
-        key = SigningKey.read(settings.key_file)
-    else:
-        key = SigningKey.generate()
-        settings.key_file.parent.mkdir(parents=True, exist_ok=True)
-        key.write(settings.key_file)
+    with explained(settings.key_file.parent):
+        if settings.key_file.exists():
+            key = SigningKey.read(settings.key_file)
+        else:
+            key = SigningKey.generate()
+            settings.key_file.parent.mkdir(parents=True, exist_ok=True)
+            key.write(settings.key_file)
     await install_key(owner, key)

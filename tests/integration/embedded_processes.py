@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -91,6 +91,27 @@ def eventually(holds: Callable[[], object], seconds: float = 20) -> None:
     while not holds():
         assert time.monotonic() < deadline, "it never became true"
         time.sleep(0.01)
+
+
+@contextmanager
+def mounted(place: Path, *how: str) -> Iterator[None]:
+    done = subprocess.run(["mount", *how, str(place)], capture_output=True, check=False)
+    if done.returncode:
+        pytest.skip("this system does not let root mount anything")
+    try:
+        yield
+    finally:
+        kill_server(place)
+        subprocess.run(["umount", str(place)], check=True)
+
+
+def fill(path: Path, but: int = 0) -> None:
+    """Writes a file until the disk has no byte left, and gives some back."""
+    with path.open("ab", buffering=0) as file:
+        with suppress(OSError):
+            while file.write(bytes(64 * 1024)):
+                pass
+        file.truncate(max(0, path.stat().st_size - but))
 
 
 @contextmanager

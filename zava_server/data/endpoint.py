@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import asyncpg
 
 from zava_server.data.database_url import check_database_url, place_of
-from zava_server.infrastructure.errors import DatabaseUnavailable
+from zava_server.infrastructure.errors import DatabaseLost, DatabaseUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+    from pathlib import Path
 
 T = TypeVar("T")
 
@@ -33,6 +34,8 @@ class Endpoint:
     port: int | None = None
     user: str | None = None
     database: str | None = None
+    directory: Path | None = None
+    """Where the data of the embedded PostgreSQL lie."""
 
     def __repr__(self) -> str:
         return f"Endpoint({self.place})"
@@ -95,7 +98,7 @@ class Endpoint:
                 "Create it, or correct the name at the end of the URL.",
             ) from None
         except asyncpg.OperatorInterventionError:
-            raise DatabaseUnavailable(
+            raise DatabaseLost(
                 f"{self.place} is starting up or shutting down.", "Try again in a moment."
             ) from None
         except asyncpg.TooManyConnectionsError:
@@ -103,7 +106,7 @@ class Endpoint:
                 f"{self.place} takes no more connections.", "Close some, or raise max_connections."
             ) from None
         except TimeoutError:
-            raise DatabaseUnavailable(
+            raise DatabaseLost(
                 f"{self.place} did not answer within {_CONNECT_SECONDS:.0f} s.",
                 "Check the host and port, and any firewall between.",
             ) from None
@@ -114,7 +117,7 @@ class Endpoint:
                 "Check what stands after the question mark.",
             ) from None
         except (OSError, asyncpg.PostgresConnectionError):
-            raise DatabaseUnavailable(
+            raise DatabaseLost(
                 f"{self.place} cannot be reached.", "Check that it runs, and its host and port."
             ) from None
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import asyncpg
 
 import zava_server
+from zava_server.data.trouble import trouble
 from zava_server.infrastructure.errors import DatabaseUnavailable
 from zava_server.infrastructure.progress import Progress, ReportProgress, ignore_progress
 
@@ -117,6 +118,9 @@ async def _apply(owner: asyncpg.Connection, migration: Migration) -> None:
             "Log in as a role that may create roles, schemas and extensions.",
         ) from error
     except asyncpg.PostgresError as error:
+        if isinstance(trouble(error, out_of_time=False), DatabaseUnavailable):
+            # Not the file's fault.
+            raise
         raise DatabaseUnavailable(f"sql/{migration.name} failed: {error.args[0]}.") from error
 
 

@@ -18,6 +18,7 @@ from zava_server.infrastructure.errors import Busy, DatabaseUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+    from pathlib import Path
 
     from asyncpg.pool import PoolConnectionProxy
 
@@ -111,6 +112,11 @@ class Pool:
         self._server_version = ""
         self._waits_ms: deque[float] = deque(maxlen=_WAITS_KEPT)
         self._history: deque[PoolSample] = deque(maxlen=_HISTORY_SECONDS)
+
+    @property
+    def directory(self) -> Path | None:
+        """Where the data lie, if the database is the embedded one."""
+        return self._endpoint.directory
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Pool]:

@@ -101,7 +101,7 @@ class ReadTransactions:
                     raise too_large() from error
                 elapsed = time.perf_counter() - began
                 out_of_time = elapsed >= self._statement_seconds * _OUT_OF_TIME
-                known = trouble(error, out_of_time=out_of_time)
+                known = trouble(error, out_of_time=out_of_time, directory=self._pool.directory)
                 # Using a lost connection is an interface error, as is any misuse of the driver.
                 if known is None and is_lost(connection):
                     known = connection_lost(out_of_time=out_of_time)

@@ -2,26 +2,36 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import asyncpg
 
+from zava_server.data.embedded.disk import disk_full
 from zava_server.infrastructure.errors import (
     Busy,
-    DatabaseUnavailable,
+    DatabaseLost,
+    DiskFull,
     QueryCancelled,
     QueryTimeout,
     ResultTooLarge,
     ZavaError,
 )
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
 # elog() texts are never translated, unlike all others.
 _TOO_LARGE_TO_ALLOCATE = "invalid memory alloc request size"
 
 
-def trouble(error: Exception, *, out_of_time: bool) -> ZavaError | None:
+def trouble(
+    error: Exception, *, out_of_time: bool, directory: Path | None = None
+) -> ZavaError | None:
     """The error for a limit that was met or a database that went away; None for anything else.
 
     `out_of_time` says whether the statement has used up its time: statement_timeout and a cancel
-    from another session share one SQLSTATE (57014), and their messages are translated.
+    from another session share one SQLSTATE (57014), and their messages are translated. `directory`
+    holds the data, where that is known.
     """
     match error:
         case asyncpg.TransactionTimeoutError():
@@ -31,6 +41,8 @@ def trouble(error: Exception, *, out_of_time: bool) -> ZavaError | None:
             return timed_out()
         case asyncpg.QueryCanceledError():
             return timed_out() if out_of_time else cancelled_by_others()
+        case asyncpg.DiskFullError():
+            return disk_full(directory) if directory else others_disk_full()
         case asyncpg.ConfigurationLimitExceededError() | asyncpg.InsufficientResourcesError():
             return too_large()
         # Values above 1 GB; the classes below it are about the statement's wording.
@@ -58,7 +70,12 @@ def connection_lost(*, out_of_time: bool) -> ZavaError:
     """The connection ended, which is also how transaction_timeout shows between two fetches."""
     if out_of_time:
         return timed_out()
-    return DatabaseUnavailable("The connection to the database was lost.", "Try again in a moment.")
+    return DatabaseLost("The connection to the database was lost.", "Try again in a moment.")
+
+
+def others_disk_full() -> DiskFull:
+    """The disk of a database that is not ours."""
+    return DiskFull("The database's disk is full.", "Whoever runs the database has to make room.")
 
 
 def timed_out() -> QueryTimeout:

@@ -70,6 +70,14 @@ class DatabaseUnavailable(ZavaError):
     code = "DATABASE_UNAVAILABLE"
 
 
+class DatabaseLost(DatabaseUnavailable):
+    """The connection has ended, or none can be made: the database may have gone."""
+
+
+class DiskFull(DatabaseUnavailable):
+    """The database's disk has no room."""
+
+
 class AIUnavailable(ZavaError):
     """The embedder cannot answer."""
 

@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zava_server.data.embedded.binaries import safe_in_a_shell
+from zava_server.data.embedded.disk import disk_full, tells_of_no_room
 from zava_server.data.embedded.layout import (
     ELSEWHERE,
     NEW_DATA_PREFIX,
     OR_ELSEWHERE,
     belongs_to,
-    disk_full,
     explained,
 )
 from zava_server.infrastructure.errors import DatabaseUnavailable
@@ -197,7 +197,7 @@ def _run(
         raise cannot_run(error) from error
     if done.returncode == 0:
         return
-    if b"No space left on device" in done.stdout or b"quota exceeded" in done.stdout:
+    if tells_of_no_room(done.stdout):
         raise disk_full(layout.root)
     with explained(layout.root):
         layout.log.write_bytes(done.stdout)

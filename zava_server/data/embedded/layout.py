@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from zava_server.data.embedded.disk import disk_full
 from zava_server.infrastructure.errors import DatabaseUnavailable
 
 if TYPE_CHECKING:
@@ -125,13 +126,6 @@ def user_name(uid: int) -> str:
         return pwd.getpwuid(uid).pw_name
     except KeyError:
         return f"user {uid}"
-
-
-def disk_full(directory: Path) -> DatabaseUnavailable:
-    """The error for a disk without space."""
-    return DatabaseUnavailable(
-        f"The disk that holds {directory} is full.", f"Free some space. {OR_ELSEWHERE}"
-    )
 
 
 def belongs_to(directory: Path, uid: int) -> DatabaseUnavailable:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import socket
 import struct
@@ -11,11 +10,13 @@ import subprocess
 import sys
 import threading
 import time
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from zava_server.data.embedded import configuration
 from zava_server.data.embedded.cluster import cannot_run, environment
-from zava_server.data.embedded.layout import PORT, disk_full, is_running
+from zava_server.data.embedded.disk import disk_full, is_scarce, logged_no_room
+from zava_server.data.embedded.layout import PORT, is_running
 from zava_server.data.embedded.locks import POLL_SECONDS, FileLock
 from zava_server.data.embedded.processes import cluster_name, send, server_processes
 from zava_server.infrastructure.errors import DatabaseUnavailable
@@ -31,7 +32,10 @@ _ORPHANS_SECONDS = 0.5
 _LOOK_SECONDS = 0.1
 # A fast shutdown; then, for backends that do not listen, ones that cost a recovery and no row.
 _STOP = ((signal.SIGINT, 5.0), (signal.SIGQUIT, 1.0), (signal.SIGKILL, 5.0))
-_SCARCE_BYTES = 32 * 1024 * 1024
+# Without room a server may neither get ready nor end: it can hang after a failed recovery.
+_STUCK_SECONDS = 5.0
+# How far back the log is asked about a server that was started by somebody else.
+_LATELY = timedelta(hours=1)
 # A process of the server starts at 310 MB, shared buffers included. The other 1.2 GB hold any sane
 # query, the demo load and an index build; beyond, PostgreSQL answers "out of memory" and lives on,
 # where one string_agg would have taken 3.8 GB from the machine.
@@ -60,13 +64,13 @@ class Postmaster:
         """Whether it takes logins."""
         return self._status() == "ready" and self._answers()
 
-    def wait_for_others(self, alive: FileLock) -> bool:
+    def wait_for_others(self, alive: FileLock, until: float) -> bool:
         """Waits until a running server is ready (True), or `alive` is ours as no process is left.
 
         What a crash left behind is ended: backends can outlive their postmaster, and a data
-        directory must never have two.
+        directory must never have two. So is a server that got stuck on a full disk.
 
-        Raises DatabaseUnavailable when neither happens in time.
+        Raises DatabaseUnavailable when neither happens before `until`, on the monotonic clock.
         """
         began = looked = time.monotonic()
         orphaned_since: float | None = None
@@ -84,33 +88,44 @@ class Postmaster:
                 elif now - orphaned_since > _ORPHANS_SECONDS:
                     for process in processes:
                         send(process.pid, signal.SIGKILL)
-            if now - began > START_SECONDS:
-                raise _too_slow()
+                if self._is_stuck(began, datetime.now(UTC) - _LATELY):
+                    self.stop()
+            if now > until:
+                raise self._too_slow()
             time.sleep(POLL_SECONDS)
         return False
 
-    def start(self, binaries: Binaries, alive: FileLock) -> None:
+    def start(self, binaries: Binaries, alive: FileLock, until: float) -> None:
         """Starts the server and waits until it is ready.
 
         `alive` is held by us, so no process of the server is left and what it wrote about itself is
         stale, whatever now has its process id. The lock goes over to the server.
 
-        Raises DatabaseUnavailable and OSError.
+        Raises DatabaseUnavailable and OSError; none of its processes is left then.
         """
         configuration.write(self._layout, self._account.login)
         lock = self._layout.socket / f"{_SOCKET}.lock"
         for stale in (self._layout.pid_file, self._layout.socket / _SOCKET, lock):
             stale.unlink(missing_ok=True)
+        began, since = time.monotonic(), datetime.now(UTC)
         process = self._spawn(binaries, alive)
         alive.hand_over()
         # Reaps it whenever it ends, so that none stays behind as a zombie.
         threading.Thread(target=process.wait, name="postmaster", daemon=True).start()
-        deadline = time.monotonic() + START_SECONDS
+        looked = began
         while not self.is_ready():
             if process.poll() is not None:
-                raise self._failure()
-            if time.monotonic() > deadline:
-                raise _too_slow()
+                raise self._failure(since)
+            now = time.monotonic()
+            if now - looked > _LOOK_SECONDS:
+                looked = now
+                if self._is_stuck(began, since):
+                    self.stop()
+                    raise disk_full(self._layout.root)
+            if now > until:
+                error = self._too_slow()
+                self.stop()
+                raise error
             time.sleep(POLL_SECONDS)
 
     def stop(self) -> None:
@@ -177,12 +192,28 @@ class Postmaster:
     def _is_alive(self) -> bool:
         return is_running(self._layout.root)
 
-    def _failure(self) -> DatabaseUnavailable:
-        if shutil.disk_usage(self._layout.data).free < _SCARCE_BYTES:
+    def _is_stuck(self, began: float, since: datetime) -> bool:
+        """Whether a server that was waited for since `began` will not get ready for want of room.
+
+        To end one that would have recovered after all costs a recovery and no row.
+        """
+        waited = time.monotonic() - began
+        return waited > _STUCK_SECONDS and logged_no_room(self._layout.server_log, since)
+
+    def _failure(self, since: datetime) -> DatabaseUnavailable:
+        if is_scarce(self._layout.data) or logged_no_room(self._layout.server_log, since):
             return disk_full(self._layout.root)
         return DatabaseUnavailable(
             "PostgreSQL did not start.",
             f"The reason is in {self._layout.log} or below {self._layout.server_log}.",
+        )
+
+    def _too_slow(self) -> DatabaseUnavailable:
+        if is_scarce(self._layout.data):
+            return disk_full(self._layout.root)
+        return DatabaseUnavailable(
+            f"PostgreSQL was not ready within {START_SECONDS / 60:.0f} minutes.",
+            "It may still be recovering from a crash; try again later.",
         )
 
 
@@ -195,10 +226,3 @@ def _with_little_memory(command: list[str]) -> list[str]:
         return command
     limit = _ADDRESS_SPACE_BYTES // 1024
     return ["/bin/sh", "-c", f'ulimit -v {limit} 2>/dev/null; exec "$0" "$@"', *command]
-
-
-def _too_slow() -> DatabaseUnavailable:
-    return DatabaseUnavailable(
-        f"PostgreSQL was not ready within {START_SECONDS / 60:.0f} minutes.",
-        "It may still be recovering from a crash; try again later.",
-    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 import threading
+import time
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from zava_server.data.embedded import binaries, cluster
 from zava_server.data.embedded.account import Account
+from zava_server.data.embedded.disk import disk_full, is_scarce, logged_no_room
 from zava_server.data.embedded.layout import PORT, Layout, explained
 from zava_server.data.embedded.locks import FileLock
 from zava_server.data.embedded.postmaster import START_SECONDS, Postmaster
@@ -20,6 +22,7 @@ from zava_server.infrastructure.progress import Progress, ReportProgress, ignore
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import datetime
     from types import TracebackType
 
 _LEAVE_SECONDS = 15.0
@@ -99,6 +102,13 @@ class EmbeddedPostgres:
             if opened.gate.wait_exclusive(_LEAVE_SECONDS) and opened.attached.try_exclusive():
                 opened.postmaster.stop()
 
+    def explain(self, since: datetime) -> DatabaseUnavailable | None:
+        """Why connections were lost or refused `since` an aware time, if the disk shows it."""
+        data, logs = self._layout.data, self._layout.server_log
+        if is_scarce(data) or logged_no_room(logs, since):
+            return disk_full(self._layout.root)
+        return None
+
     def _attach(self, opened: _Opened) -> RunningDatabase:
         with self._mutex, explained(self._layout.root):
             if not opened.gate.wait_exclusive(START_SECONDS):
@@ -116,8 +126,9 @@ class EmbeddedPostgres:
 
     def _bring_up(self, opened: _Opened) -> None:
         alive = FileLock(self._layout.alive)
+        until = time.monotonic() + START_SECONDS
         try:
-            if opened.postmaster.wait_for_others(alive):
+            if opened.postmaster.wait_for_others(alive, until):
                 return
             programs = binaries.usable_by(opened.account, self._layout.binaries)
             cluster.remove_unfinished(self._layout)
@@ -125,7 +136,7 @@ class EmbeddedPostgres:
                 self._say(0.2, "creating the data directory")
                 cluster.create(self._layout, opened.account, programs, alive.fileno)
             self._say(0.7, "starting PostgreSQL")
-            opened.postmaster.start(programs, alive)
+            opened.postmaster.start(programs, alive, until)
         finally:
             alive.close()
 
