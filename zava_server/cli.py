@@ -18,6 +18,7 @@ from cyclopts import App, Parameter
 from zava_server.infrastructure.errors import ValidationError, ZavaError
 from zava_server.infrastructure.logs import configure_logs
 from zava_server.infrastructure.settings import load_settings
+from zava_server.progress_lines import progress_on
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Sequence
@@ -79,15 +80,24 @@ def init(
         if as_json:
             _print_json({"ready": True, "users": [describe_user(user) for user in users]})
         else:
+            lines.end()
             handles = ", ".join(user.handle for user in users)
             _print(
-                f"\nReady. Users: {handles}"
+                f"Ready. Users: {handles}"
                 if users
-                else "\nReady and empty. Fill it with: zava-server db import DIRECTORY"
+                else "Ready and empty. Fill it with: zava-server db import DIRECTORY"
             )
 
-    report = _report_as_json if as_json else ProgressLine()
-    _run(init_database(settings, report, announce, hold=hold, demo=demo), as_json=as_json)
+    async def make() -> None:
+        try:
+            await init_database(
+                settings, _report_as_json if as_json else lines, announce, hold=hold, demo=demo
+            )
+        finally:
+            lines.end()
+
+    lines = progress_on(sys.stderr)
+    _run(make(), as_json=as_json)
 
 
 @database.command
@@ -105,12 +115,39 @@ def status(*, data_dir: DataDir = None, as_json: AsJson = False) -> None:
         _print(f"{found['place']}: {found['state']}")
         if found["state"] == "absent":
             _print("Make it with: zava-server db init")
+        if problem := found.get("problem"):
+            _print(f"{problem['message']} {problem['hint']}")
         for table, count in found.get("rows", {}).items():
             _print(f"  {table:<12} {count:>10,}")
         for user in found.get("users", []):
             _print(f"  {user['handle']:<16} {user['role']:<17} {', '.join(user['stores'])}")
 
     _run(show(), as_json=as_json)
+
+
+@database.command
+def reset(
+    *,
+    data_dir: DataDir = None,
+    yes: Annotated[bool, Parameter(help="Do not ask.", negative="")] = False,
+) -> None:
+    """Remove the embedded database with all that is in it.
+
+    Logs, the identity key and files that are not Zava's stay. The next start makes a new database.
+    """
+    settings = load_settings(data_dir=data_dir)
+    configure_logs("WARNING", settings.log_path)
+    from zava_server.database_commands import refuse_reset, reset_database
+
+    refuse_reset(settings)
+    if not yes:
+        _confirm(f"This removes the database in {settings.data_dir} with all that is in it.")
+
+    async def remove() -> None:
+        await reset_database(settings)
+        _print(f"Removed the database in {settings.data_dir}.")
+
+    _run(remove())
 
 
 @database.command
@@ -137,21 +174,14 @@ def rotate_identity_key(
     _run(show())
 
 
-class ProgressLine:
-    """Shows progress on one line of a terminal, or a line a step elsewhere."""
-
-    def __init__(self) -> None:
-        self._shown = ""
-
-    def __call__(self, progress: Progress) -> None:
-        """Shows one report."""
-        if sys.stderr.isatty():
-            line = f"{progress.step} {progress.fraction:4.0%} {progress.detail}"
-            sys.stderr.write(f"\r\033[K{line}")
-        elif progress.step != self._shown:
-            sys.stderr.write(f"{progress.step} …\n")
-        self._shown = progress.step
-        sys.stderr.flush()
+def _confirm(consequence: str) -> None:
+    """Goes on only if a person types so. Raises ValidationError otherwise."""
+    if not sys.stdin.isatty():
+        raise ValidationError(consequence, "Pass --yes if that is what you want.")
+    sys.stderr.write(f"{consequence}\nType yes to go on: ")
+    sys.stderr.flush()
+    if sys.stdin.readline().strip().lower() != "yes":
+        raise ValidationError("Nothing was removed.", "It goes on only after a typed yes.")
 
 
 def _report_as_json(progress: Progress) -> None:

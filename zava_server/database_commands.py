@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from zava_server.data.app_password import set_app_password
-from zava_server.data.embedded import is_initialised
+from zava_server.data.embedded import EmbeddedPostgres, is_initialised
 from zava_server.data.identity import describe_users, list_users
-from zava_server.data.migrations import applied_migrations, find_migrations
+from zava_server.data.migrations import applied_migrations, find_migrations, mismatch
 from zava_server.data.sessions import session
 from zava_server.data.signing_keys import KeyFile, rotate_key
 from zava_server.infrastructure.errors import ValidationError, ZavaError
@@ -117,7 +117,11 @@ async def _index_meanwhile(owner: Endpoint | None, settings: Settings) -> None:
 
 
 async def database_status(settings: Settings) -> dict[str, Any]:
-    """What there is, as plain values: place, versions, row counts, users."""
+    """What there is, as plain values: place, state, versions, row counts, users.
+
+    The state is `absent`, `incomplete` (a start brings the schema up to date), `empty`, `ready`, or
+    `mismatched`, with the `problem`: the schema is not one that this version can go on with.
+    """
     if settings.database_url is None and not is_initialised(settings.data_dir):
         return {"place": str(settings.data_dir), "state": "absent"}
     async with (
@@ -125,14 +129,17 @@ async def database_status(settings: Settings) -> dict[str, Any]:
         session(owner_of(database)) as connection,
     ):
         applied = await applied_migrations(connection)
-        ours = [migration.name for migration in find_migrations()]
+        ours = find_migrations()
         found: dict[str, Any] = {
             "place": str(settings.data_dir) if database.embedded else database.app.place,
             "state": "incomplete",
             "server_version": str(connection.get_server_version().major),
             "schema": {"applied": len(applied), "known": len(ours)},
         }
-        if found["schema"]["applied"] == found["schema"]["known"]:
+        if error := mismatch(ours, applied, database.app.directory):
+            found["state"] = "mismatched"
+            found["problem"] = {"message": error.message, "hint": error.hint}
+        elif len(applied) == len(ours):
             found["rows"] = {
                 table: await connection.fetchval(f"SELECT count(*) FROM retail.{table}")  # noqa: S608 - constants
                 for table in _COUNTED
@@ -142,21 +149,45 @@ async def database_status(settings: Settings) -> dict[str, Any]:
         return found
 
 
+def refuse_reset(settings: Settings) -> None:
+    """Raises ValidationError when there is no embedded database to remove."""
+    if settings.database_url is not None:
+        raise ValidationError(
+            "`db reset` removes an embedded database, and ZAVA_DATABASE_URL names another.",
+            "Unset it, or remove that database with PostgreSQL's own means.",
+        )
+    _refuse_absent(settings)
+
+
+async def reset_database(settings: Settings) -> None:
+    """Removes the embedded database.
+
+    Raises ValidationError when there is none, DatabaseUnavailable while another Zava uses it.
+    """
+    refuse_reset(settings)
+    await asyncio.to_thread(EmbeddedPostgres(settings.data_dir).remove)
+
+
 async def rotate_identity_key(settings: Settings, *, retire_old: bool) -> str:
     """Puts a new identity key into the database and the key file; returns its id.
 
     Raises ValidationError without a key file, a database or the owner's login.
     """
-    if settings.database_url is None and not is_initialised(settings.data_dir):
-        raise ValidationError(
-            f"There is no database in {settings.data_dir}.", "Make it with: zava-server db init"
-        )
+    if settings.database_url is None:
+        _refuse_absent(settings)
     async with (
         open_database(settings, ignore_progress) as database,
         session(owner_of(database)) as connection,
     ):
         await check_prepared(connection)
         return await rotate_key(connection, settings.key_file, retire_old=retire_old)
+
+
+def _refuse_absent(settings: Settings) -> None:
+    if not is_initialised(settings.data_dir):
+        raise ValidationError(
+            f"There is no database in {settings.data_dir}.", "Make it with: zava-server db init"
+        )
 
 
 def describe_user(user: Identity) -> dict[str, Any]:

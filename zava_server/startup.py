@@ -128,7 +128,7 @@ async def prepare(
         if not await connection.fetchval("SELECT pg_try_advisory_lock($1)", _LOCK):
             report(Progress("schema", 0.0, "waiting for another Zava to finish its preparation"))
             await connection.execute("SELECT pg_advisory_lock($1)", _LOCK)
-        await migrate(connection, find_migrations(), report)
+        await migrate(connection, find_migrations(), report, owner.directory)
         await _ensure_key(connection, settings)
         if not demo:
             await _keep_demo_out(connection)

@@ -242,6 +242,18 @@ class TestPlaces:
         assert not is_running(home / "data")
 
     @needs_root
+    def test_the_server_gets_through_the_directories_that_are_made_on_the_way(
+        self, place: Path
+    ) -> None:
+        before = os.umask(0o077)
+        try:
+            with EmbeddedPostgres(place / "new" / "below" / "data"):
+                assert is_running(place / "new" / "below" / "data")
+        finally:
+            os.umask(before)
+        assert (place / "new" / "below" / "data").stat().st_mode & 0o777 == 0o710
+
+    @needs_root
     def test_a_private_directory_with_our_log_is_opened_for_the_server(self, place: Path) -> None:
         directory = place / "data"
         (directory / "logs").mkdir(parents=True)

@@ -59,6 +59,13 @@ class TestWhatLiesThere:
         assert str(data_dir / "postgres.log") in said
         assert not is_running(data_dir)
 
+    @needs_root
+    def test_a_file_in_an_ordinary_users_directorys_place(self, place: Path) -> None:
+        (place / "data").write_text("mine")
+        os.chown(place / "data", pwd.getpwnam("daemon").pw_uid, -1)
+        said = as_user("daemon", lambda: str(EmbeddedPostgres(place / "data").open()))
+        assert f"{place / 'data'} is not a directory." in said
+
 
 class TestRights:
     @needs_root

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shlex
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -81,10 +82,12 @@ async def migrate(
     owner: asyncpg.Connection,
     migrations: Sequence[Migration],
     report: ReportProgress = ignore_progress,
+    data_dir: Path | None = None,
 ) -> int:
     """Brings the database up to date; returns how many files it applied.
 
     Safe when several processes do it at once: one works, the others wait and find nothing to do.
+    `data_dir` is that of an embedded database, for what to do about an error.
     Raises DatabaseUnavailable when a recorded file has changed or is gone, or when one fails.
     """
     # A session lock, since each file commits by itself.
@@ -92,7 +95,8 @@ async def migrate(
     try:
         await owner.execute(_BOOKKEEPING)
         applied = await applied_migrations(owner)
-        _refuse_changed(migrations, applied)
+        if error := mismatch(migrations, applied, data_dir):
+            raise error
         pending = [m for m in migrations if m.name not in applied]
         for number, migration in enumerate(pending):
             report(Progress("schema", number / len(pending), migration.name))
@@ -124,16 +128,30 @@ async def _apply(owner: asyncpg.Connection, migration: Migration) -> None:
         raise DatabaseUnavailable(f"sql/{migration.name} failed: {error.args[0]}.") from error
 
 
-def _refuse_changed(migrations: Sequence[Migration], applied: Mapping[str, str]) -> None:
+def mismatch(
+    migrations: Sequence[Migration], applied: Mapping[str, str], data_dir: Path | None
+) -> DatabaseUnavailable | None:
+    """What keeps these files from going on with a database, and the way out; None for nothing.
+
+    `data_dir` is that of an embedded database.
+    """
     ours = {migration.name: migration.checksum for migration in migrations}
     for name, checksum in applied.items():
         if name not in ours:
-            raise DatabaseUnavailable(
+            return DatabaseUnavailable(
                 f"The database has {name} applied, which this version does not know.",
-                "Use the newer version of Zava that made it.",
+                f"Use the newer version of Zava that made it.{_begin_anew(data_dir)}",
             )
         if ours[name] != checksum:
-            raise DatabaseUnavailable(
+            return DatabaseUnavailable(
                 f"sql/{name} has changed since it was applied.",
-                "Restore the released file; changes go into a new one.",
+                f"Restore the released file; changes go into a new one.{_begin_anew(data_dir)}",
             )
+    return None
+
+
+def _begin_anew(data_dir: Path | None) -> str:
+    if data_dir is None:
+        return ""
+    command = f"zava-server db reset --data-dir {shlex.quote(str(data_dir))}"
+    return f" If there is nothing to lose, such as demo data, remove the database with: {command}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import stat
@@ -60,9 +61,11 @@ def prepare(layout: Layout, account: Account) -> None:
     reach it, and OSError.
     """
     if not layout.root.exists():
-        layout.root.parent.mkdir(parents=True, exist_ok=True)
+        _make_way(layout.root.parent, account)
         with suppress(FileExistsError):
             layout.root.mkdir(mode=0o700)
+    if not layout.root.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(layout.root))
     if layout.root.stat().st_uid not in {0, os.geteuid()}:
         raise belongs_to(layout.root, layout.root.stat().st_uid)
     _let_in(layout, account)
@@ -127,6 +130,34 @@ def remove_unfinished(layout: Layout) -> None:
     """Removes what an interrupted `create` left behind."""
     for leftover in layout.root.glob(f"{NEW_DATA_PREFIX}*"):
         shutil.rmtree(leftover, ignore_errors=True)
+
+
+def remove(layout: Layout) -> None:
+    """Removes the database, the copied programs and the first log; nothing runs there.
+
+    What is left is not the database's alone or of no size: locks, configuration, key, logs, and
+    whatever is not ours.
+
+    Raises DatabaseUnavailable when what lies there is no database, and OSError.
+    """
+    data = layout.data
+    if data.is_symlink() or not (data / "PG_VERSION").is_file():
+        raise DatabaseUnavailable(f"{data} is no PostgreSQL database.", "Look what it is.")
+    # From here on the next start finds no database, and removes what an interruption leaves.
+    going = layout.root / f"{NEW_DATA_PREFIX}{os.getpid()}-removed"
+    data.rename(going)
+    remove_unfinished(layout)
+    shutil.rmtree(layout.binaries, ignore_errors=True)
+    layout.log.unlink(missing_ok=True)
+
+
+def _make_way(directory: Path, account: Account) -> None:
+    """Makes a directory and its parents; the server's account may pass through those it makes."""
+    missing = [step for step in (directory, *directory.parents) if not step.exists()]
+    for step in reversed(missing):
+        step.mkdir(exist_ok=True)
+        if account.is_other:
+            step.chmod(0o711)
 
 
 def _let_in(layout: Layout, account: Account) -> None:

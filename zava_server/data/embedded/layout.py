@@ -98,6 +98,8 @@ def is_initialised(data_dir: Path) -> bool:
     Raises DatabaseUnavailable when it cannot be looked into.
     """
     with explained(data_dir):
+        if data_dir.exists() and not data_dir.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(data_dir))
         return (Layout(data_dir).data / "PG_VERSION").is_file()
 
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 _LEAVE_SECONDS = 15.0
+_REMOVE_SECONDS = 1.0
 # 104 bytes on macOS, 108 on Linux, with the socket's name and a closing zero.
 _LONGEST_HOST = 85
 
@@ -101,6 +102,24 @@ class EmbeddedPostgres:
             # Who keeps us waiting here is starting the server, and will be the last one out.
             if opened.gate.wait_exclusive(_LEAVE_SECONDS) and opened.attached.try_exclusive():
                 opened.postmaster.stop()
+
+    def remove(self) -> None:
+        """Removes the database, and leaves alone what else lies in the data directory.
+
+        Raises DatabaseUnavailable, also while any Zava is attached.
+        """
+        with explained(self._layout.root):
+            opened = _open(self._layout)
+            with opened.resources:
+                alone = opened.gate.wait_exclusive(_REMOVE_SECONDS)
+                if not alone or not opened.attached.try_exclusive():
+                    raise DatabaseUnavailable(
+                        f"Another Zava is using the database in {self._layout.root}.",
+                        "Quit it, then try again.",
+                    )
+                # One that a killed Zava has left behind.
+                opened.postmaster.stop()
+                cluster.remove(self._layout)
 
     def explain(self, since: datetime) -> DatabaseUnavailable | None:
         """Why connections were lost or refused `since` an aware time, if the disk shows it."""
