@@ -34,20 +34,44 @@ def test_an_unknown_setting_in_a_file_is_refused_too(file: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value"),
+    ("name", "value", "says"),
     [
-        ("ZAVA_MAX_ROWS", "many"),
-        ("ZAVA_MAX_ROWS", "50001"),
-        ("ZAVA_POOL_MIN_SIZE", "0"),
-        ("ZAVA_TIME_ZONE", "Mars/Olympus"),
-        ("ZAVA_EMBEDDER", "magic"),
+        ("ZAVA_MAX_ROWS", "abc", "is no whole number. Give a whole number from 1 to 50,000."),
+        ("ZAVA_MAX_ROWS", "1.5", "is no whole number. Give a whole number from 1 to 50,000."),
+        ("ZAVA_MAX_ROWS", "50001", "is too large. Give a whole number from 1 to 50,000."),
+        ("ZAVA_POOL_MIN_SIZE", "0", "is too small. Give a whole number from 1 on."),
+        ("ZAVA_CALLS_PER_MINUTE", "-1", "is too small. Give a whole number from 0 on."),
+        ("ZAVA_EMBEDDING_DIMENSIONS", "x", "is no whole number. Give a whole number from 1 on."),
+        ("ZAVA_SLOW_QUERY_SECONDS", "soon", "is no number. Give a number above 0."),
+        (
+            "ZAVA_STATEMENT_TIMEOUT_SECONDS",
+            "4000",
+            "is too large. Give a number above 0, at most 3,000.",
+        ),
+        ("ZAVA_EMBEDDER", "magic", "is none of its values. Give one of: local, openai."),
+        (
+            "ZAVA_TIME_ZONE",
+            "Mars/Olympus",
+            "is not usable: 'Mars/Olympus' is no IANA time zone such as America/Los_Angeles. "
+            "See the settings in the README.",
+        ),
     ],
 )
-def test_a_bad_value_is_refused_by_name(
-    name: str, value: str, monkeypatch: pytest.MonkeyPatch
+def test_a_bad_value_is_refused_by_name_with_what_it_may_be(
+    name: str, value: str, says: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(name, value)
-    with pytest.raises(ValidationError, match=name):
+    with pytest.raises(ValidationError) as refused:
+        load_settings()
+    assert str(refused.value) == f"{name} {says}"
+
+
+def test_settings_that_contradict_each_other_are_both_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("ZAVA_POOL_MIN_SIZE", "5")
+    monkeypatch.setenv("ZAVA_POOL_MAX_SIZE", "4")
+    with pytest.raises(ValidationError, match="ZAVA_POOL_MIN_SIZE is above ZAVA_POOL_MAX_SIZE"):
         load_settings()
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 import logging.handlers
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import structlog
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from io import TextIOWrapper
 
     from structlog.typing import EventDict, Processor
 
@@ -21,7 +22,8 @@ _FILES_KEPT = 3
 def configure_logs(level: str, file: Path | None) -> None:
     """Sends every log line, the libraries' too, to stderr and to `file`.
 
-    A file that cannot be written is said on stderr, but no reason to stop.
+    The file and its directory are made with the first line. If they cannot be, that is said once on
+    stderr, but no reason to stop.
     """
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -53,6 +55,24 @@ def configure_logs(level: str, file: Path | None) -> None:
         _add_file(root, file, shared)
 
 
+class _LogFile(logging.handlers.RotatingFileHandler):
+    """Makes its directory when it is needed, and gives up at the first line it cannot write."""
+
+    def _open(self) -> TextIOWrapper:
+        Path(self.baseFilename).parent.mkdir(parents=True, exist_ok=True)
+        return super()._open()
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
+        """Instead of a traceback for each line."""
+        error = sys.exc_info()[1]
+        if not isinstance(error, OSError):
+            super().handleError(record)
+            return
+        root = logging.getLogger()
+        root.removeHandler(self)
+        root.warning("the log file cannot be written: %s", error.strerror)
+
+
 def _without_traceback(_: object, __: str, event: EventDict) -> EventDict:
     """People read stderr: what happened is enough for them, the file has the traceback."""
     error = event.pop("exc_info", None)
@@ -65,14 +85,9 @@ def _without_traceback(_: object, __: str, event: EventDict) -> EventDict:
 
 
 def _add_file(root: logging.Logger, file: Path, shared: list[Processor]) -> None:
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        handler = logging.handlers.RotatingFileHandler(
-            file, maxBytes=_FILE_BYTES, backupCount=_FILES_KEPT, encoding="utf-8"
-        )
-    except OSError as error:
-        root.info("the log file cannot be written: %s", error.strerror)
-        return
+    handler = _LogFile(
+        file, maxBytes=_FILE_BYTES, backupCount=_FILES_KEPT, encoding="utf-8", delay=True
+    )
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             processors=[

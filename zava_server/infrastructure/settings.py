@@ -21,6 +21,7 @@ from pydantic_settings import (
 )
 
 from zava_server.infrastructure.errors import ValidationError
+from zava_server.infrastructure.setting_errors import unusable_setting
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -143,9 +144,7 @@ def load_settings(**flags: Any) -> Settings:
         first = error.errors()[0]
         name = "_".join(str(part) for part in first["loc"]).upper()
         name = name if name.startswith("OPENAI") else PREFIX + name
-        reason = first["msg"].removeprefix("Value error, ")
-        message = reason if not first["loc"] else f"{name} is not usable: {reason}."
-        raise ValidationError(message, "See the settings in the README.") from None
+        raise unusable_setting(name, first, Settings) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ValidationError(f"zava.toml or .env cannot be read: {error}.") from None
 
