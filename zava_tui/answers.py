@@ -21,6 +21,8 @@ class ToolError(Exception):
 
 
 DISCONNECTED = "DISCONNECTED"
+DATABASE_UNAVAILABLE = "DATABASE_UNAVAILABLE"
+UNAUTHORISED = "AUTHORIZATION_ERROR"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,10 @@ class SlowQueries:
 
 @dataclass(frozen=True, slots=True)
 class PoolHealth:
-    """The server's database connections now and over the last minute, one sample a second."""
+    """The server's database connections now and over the last minute, one sample a second.
+
+    `embedded` of the catalogue's `products` can be found by meaning yet.
+    """
 
     status: str
     reason: str | None
@@ -100,7 +105,8 @@ class PoolHealth:
     in_use_history: tuple[int, ...]
     embedder: str
     dimensions: int
-    coverage: float
+    embedded: int
+    products: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +121,12 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class SetupProgress:
-    """How far the making of the database has come; `overall` runs from 0 to 1."""
+    """How far the making of the database has come; `overall` runs from 0 to 1.
+
+    `place` is its directory, empty where it has none or that was not said.
+    """
 
     step: str
     overall: float
     detail: str
+    place: str = ""

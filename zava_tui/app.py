@@ -68,6 +68,7 @@ class ZavaApp(App[None]):
         self._waiting_since = 0.0
         self._setup: SetupLog | None = None
         self._card: FirstStartScreen | None = None
+        self._has_been_live = False
         self._session_ended = asyncio.Event()
         self._session_ended.set()
         for ours in THEMES.values():
@@ -108,7 +109,7 @@ class ZavaApp(App[None]):
 
     def on_work_failed(self, message: WorkFailed) -> None:
         """A mistake of ours: keep the details, say so, go on."""
-        from zava_tui.server_process import open_log
+        from zava_tui.child import open_log
 
         with open_log("app.log") as log:
             log.write("".join(traceback.format_exception(message.error)).encode())
@@ -181,12 +182,16 @@ class ZavaApp(App[None]):
         if isinstance(message.state, Preparing):
             self._show_progress(message.state.progress)
         elif isinstance(message.state, Live):
+            self._has_been_live = True
             self._hide_card()
         self.overview.link_changed(message.state, message.client)
 
-    # The first-start card, shown only to those who have to wait.
+    # The first-start card, shown only to those who have to wait. Who has data on the screen keeps
+    # them in sight: the first line and the panels say that the database is being recovered.
 
     def _show_progress(self, progress: SetupProgress) -> None:
+        if self._has_been_live:
+            return
         if self._setup is None:
             self._setup = SetupLog(self._waiting_since)
             self.set_timer(PATIENCE_SECONDS, self._show_card)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from zava_tui.child import Starter, server_command
+
 if TYPE_CHECKING:
     from zava_tui.link import Link
     from zava_tui.preparation import Preparation
@@ -30,21 +32,34 @@ class LocalBackend:
 
     def __init__(self, data_dir: str | None = None) -> None:
         self._options = [] if data_dir is None else ["--data-dir", data_dir]
+        self._start = Starter()
+
+    def start_ahead(self, user: str | None) -> None:
+        """Start what the app will want first, while it is still being imported itself."""
+        self._start.start_ahead(self._preparing() if user is None else self._serving(user))
+
+    def close(self) -> None:
+        """End what was started ahead, if the app never came to want it."""
+        self._start.close()
 
     def preparation(self) -> Preparation:
         """`zava-server db init`, held until a server has taken over."""
         from zava_tui.preparation import LocalPreparation
-        from zava_tui.server_process import server_command
 
-        return LocalPreparation(server_command("db", "init", "--json", "--hold", *self._options))
+        return LocalPreparation(self._preparing(), self._start)
 
     def link(self, user: str | None) -> Link:
         """`zava-server stdio` as that user."""
         from zava_tui.link import LocalLink
-        from zava_tui.server_process import server_command
 
+        return LocalLink(self._serving(user), self._start)
+
+    def _preparing(self) -> list[str]:
+        return server_command("db", "init", "--json", "--hold", *self._options)
+
+    def _serving(self, user: str | None) -> list[str]:
         identity = [] if user is None else ["--user", user]
-        return LocalLink(server_command("stdio", *identity, *self._options))
+        return server_command("stdio", *identity, *self._options)
 
 
 class RemoteBackend:
@@ -55,6 +70,12 @@ class RemoteBackend:
     def __init__(self, url: str, token: str | None) -> None:
         self._url = url
         self._token = token
+
+    def start_ahead(self, user: str | None) -> None:
+        """There is nothing to start."""
+
+    def close(self) -> None:
+        """There is nothing to end."""
 
     def preparation(self) -> Preparation:
         """There is nothing to make: the database is the server's."""

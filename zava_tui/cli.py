@@ -6,8 +6,16 @@ import argparse
 import gc
 import os
 import sys
+from typing import TYPE_CHECKING, NoReturn
+
+from zava_tui.colours import COLOURS
+from zava_tui.first_frame import ENTER, LEAVE, first_frame
+
+if TYPE_CHECKING:
+    from zava_tui.backend import LocalBackend, RemoteBackend
 
 EXIT_USAGE = 2
+EXIT_INTERRUPTED = 130
 DESCRIPTION = "Zava: the sales of your stores in the terminal, live."
 EPILOG = """\
 examples:
@@ -38,10 +46,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--connect", metavar="URL", help="use the server at this address instead")
     parser.add_argument(
-        "--token",
-        metavar="T",
-        default=os.environ.get("ZAVA_TOKEN") or None,
-        help="the token for that server",
+        "--token", metavar="T", help="the token for that server; default: ZAVA_TOKEN"
     )
     parser.add_argument("--version", action="store_true", help="print the version and leave")
     return parser
@@ -64,41 +69,56 @@ def main() -> None:
     if reason := _no_terminal():
         print(reason, file=sys.stderr)  # noqa: T201 (there is no app to say it)
         sys.exit(EXIT_USAGE)
-    _say_that_it_starts()
-    # Collections during the imports would delay the first paint by a fifth; the app turns them
-    # on again right after it.
-    gc.disable()
-    from zava_tui.app import ZavaApp
-    from zava_tui.backend import LocalBackend, RemoteBackend
-    from zava_tui.themes import SHORT_NAMES
+    run(options)
 
-    backend = (
-        RemoteBackend(options.connect, options.token)
-        if options.connect
-        else LocalBackend(options.data_dir)
-    )
-    app = ZavaApp(backend, user=options.user, theme=SHORT_NAMES[options.theme])
-    app.run()
+
+def run(options: argparse.Namespace) -> NoReturn:
+    """Draw the frame at once, start the server, and only then import what draws the rest."""
+    sys.stdout.write(_frame(options.theme))
+    sys.stdout.flush()
+    # Collections during the imports would delay the app by a fifth; it turns them on again.
+    gc.disable()
+    code = EXIT_INTERRUPTED
+    backend: LocalBackend | RemoteBackend
+    try:
+        from zava_tui.backend import LocalBackend, RemoteBackend
+
+        if options.connect:
+            token = options.token or os.environ.get("ZAVA_TOKEN") or None
+            backend = RemoteBackend(options.connect, token)
+        else:
+            backend = LocalBackend(options.data_dir)
+        backend.start_ahead(options.user)
+        try:
+            from zava_tui.app import ZavaApp
+            from zava_tui.themes import SHORT_NAMES
+
+            app = ZavaApp(backend, user=options.user, theme=SHORT_NAMES[options.theme])
+            app.run()
+            code = app.return_code or 0
+        finally:
+            backend.close()
+    except KeyboardInterrupt:
+        # Before the app could take the key.
+        sys.stdout.write(LEAVE)
+    except BaseException:
+        sys.stdout.write(LEAVE)
+        raise
     # Everything is closed by now; taking the imported libraries down would keep the shell's
     # prompt waiting for another half second.
     sys.stdout.flush()
     sys.stderr.flush()
-    os._exit(app.return_code or 0)
+    os._exit(code)
 
 
-def _say_that_it_starts() -> None:
-    """Answer the key press at once: the app's first line, on the screen that it will draw on.
-
-    Importing Textual takes most of the time to the first paint. Nothing needs undoing: the app
-    enters the same screen and leaves it once.
-    """
-    width = os.get_terminal_size().columns
-    state = "◌ starting"
-    sys.stdout.write(
-        f"\x1b[?1049h\x1b[?25l\x1b[2J\x1b[1;2H\x1b[1mZava\x1b[0m"
-        f"\x1b[1;{max(7, width - len(state))}H\x1b[2m{state}\x1b[0m"
-    )
-    sys.stdout.flush()
+def _frame(theme: str) -> str:
+    """The app's first picture, on the screen that it will draw on."""
+    if os.environ.get("NO_COLOR"):
+        return ENTER
+    size = os.get_terminal_size()
+    direct = os.environ.get("COLORTERM", "").lower() in {"truecolor", "24bit"}
+    frame = first_frame(size.columns, size.lines)
+    return ENTER + frame.escapes(COLOURS[theme], direct=direct)
 
 
 def _no_terminal() -> str | None:

@@ -65,8 +65,8 @@ class McpClient:
         """Who we are; waits for the database to be made, and reports how far that is."""
 
         async def on_progress(progress: float, total: float | None, message: str | None) -> None:
-            step, _, detail = (message or "").partition(" · ")
-            report(SetupProgress(step, progress / (total or 1.0), detail))
+            step, detail, place, *_ = [*(message or "").split(" · ", 2), "", ""]
+            report(SetupProgress(step, progress / (total or 1.0), detail, place))
 
         answer = await self._call("whoami", {}, FIRST_START_SECONDS, on_progress)
         return Identity(
@@ -141,7 +141,8 @@ class McpClient:
             in_use_history=tuple(sample["in_use"] for sample in answer["history"]),
             embedder=embedder["name"],
             dimensions=embedder["dimensions"],
-            coverage=embedder["coverage"],
+            embedded=embedder["embedded"],
+            products=embedder["products"],
         )
 
     async def _call(

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
-from zava_tui.answers import DISCONNECTED, ToolError
+from zava_tui.answers import DATABASE_UNAVAILABLE, DISCONNECTED, ToolError
 from zava_tui.figures import revenue_figures
 from zava_tui.panels.revenue_strip import PERIOD as STRIP_PERIOD
 from zava_tui.sql import REVENUE
@@ -36,6 +37,11 @@ LOST_WITH_SERVER = ToolError(
     "The server stopped while this statement ran.",
     "It is being restarted; press F5 to run the statement again.",
 )
+
+
+RETRY_SECONDS = 1.0
+"""Between two attempts to get the strip's figures while that fails."""
+DATABASE_DOWN = "The database is down."
 
 
 @dataclass(frozen=True)
@@ -68,14 +74,17 @@ class Feeds:
         self._client: Client | None = None
         self._has_run = False
         self._figures_asked = asyncio.Event()
-        self._coverage = 1.0
+        self._figures_due = asyncio.Event()
+        self._embedded: int | None = None
 
     def connect(self, client: Client) -> None:
         """Start asking; the editor's statement is run only the first time."""
         self._client = client
         self._figures_asked.clear()
         for panel in self._fed.panels:
-            panel.freshness = replace(panel.freshness, connected=True)
+            panel.freshness = replace(
+                panel.freshness, connected=True, lost_at=None, recovering=False
+            )
         self._start("strip", self._feed_strip(client))
         self._start("slow", self._feed(self._fed.slow, client.slow_queries, self._fed.slow.show))
         self._start("pool", self._feed(self._fed.pool, client.pool_health, self._show_pool))
@@ -90,7 +99,14 @@ class Feeds:
         for group in ("strip", "slow", "pool", "search"):
             self._screen.workers.cancel_group(self._screen, group)
         for panel in self._fed.panels:
-            panel.freshness = replace(panel.freshness, connected=False)
+            panel.freshness = replace(panel.freshness, connected=False, lost_at=self._clock())
+        self._fed.strip.dim()
+
+    def recovering(self, *, under_way: bool) -> None:
+        """Whether what was lost is being brought back right now, or is waited for."""
+        for panel in self._fed.panels:
+            if panel.freshness.lost_at is not None:
+                panel.freshness = replace(panel.freshness, recovering=under_way)
 
     def run_query(self, sql: str) -> None:
         """Run a statement and show what it answers."""
@@ -129,6 +145,7 @@ class Feeds:
             answer = await client.query(sql)
         except ToolError as error:
             panel.show_trouble(LOST_WITH_SERVER if error.code == DISCONNECTED else error)
+            self._heed(error)
         else:
             await panel.show(answer)
             panel.freshness = replace(panel.freshness, updated_at=self._clock())
@@ -145,6 +162,7 @@ class Feeds:
         except ToolError as error:
             if error.code != DISCONNECTED:
                 panel.show_trouble(error)
+            self._heed(error)
             return
         if description == panel.description:
             panel.show(answer)
@@ -165,6 +183,7 @@ class Feeds:
                 if error.code == DISCONNECTED:
                     return
                 panel.show_trouble(error)
+                self._heed(error)
             else:
                 show(answer)
                 panel.freshness = replace(panel.freshness, updated_at=self._clock())
@@ -172,24 +191,45 @@ class Feeds:
 
     def _show_pool(self, health: PoolHealth) -> None:
         self._fed.pool.show(health)
-        if health.coverage > self._coverage:
+        if health.status == "down":
+            self._database_lost(health.reason or DATABASE_DOWN)
+        if self._embedded is not None and health.embedded > self._embedded:
             # The index has grown: there may be better hits than those found before.
             self._fed.search.ask()
-        self._coverage = health.coverage
+        self._embedded = health.embedded
+
+    def _heed(self, error: ToolError) -> None:
+        if error.code == DATABASE_UNAVAILABLE:
+            self._database_lost(error.message)
+
+    def _database_lost(self, sentence: str) -> None:
+        """What one part has found out holds for all: say so on top, until the strip has figures.
+
+        They are asked for at once, which also lets the server bring back a database of its own.
+        """
+        self._fed.bar.figures_failed(sentence)
+        self._fed.strip.dim()
+        self._figures_due.set()
 
     async def _feed_strip(self, client: Client) -> None:
         while True:
+            pause = STRIP_PERIOD
+            self._figures_due.clear()
             try:
                 answer = await client.query(REVENUE)
             except ToolError as error:
                 if error.code == DISCONNECTED:
                     return
                 self._fed.bar.figures_failed(error.message)
+                self._fed.strip.dim()
+                pause = RETRY_SECONDS
             else:
                 self._fed.strip.show(revenue_figures(answer))
                 self._fed.bar.figures_arrived(self._clock())
             self._figures_asked.set()
-            await asyncio.sleep(STRIP_PERIOD)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await self._figures_due.wait()
 
     def _start(self, group: str, work: Coroutine[None, None, None]) -> None:
         self._screen.run_worker(work, group=group, exclusive=True, exit_on_error=False)

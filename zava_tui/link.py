@@ -12,7 +12,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
-from zava_tui.answers import DISCONNECTED, ToolError
+from zava_tui.answers import DISCONNECTED, UNAUTHORISED, ToolError
+from zava_tui.child import Child
 from zava_tui.client import Client, McpClient
 from zava_tui.heavy import load
 from zava_tui.link_states import Failed, LinkState, Live, Preparing, Retrying, Starting
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Sequence
 
     from mcp.client import Transport
+
+    from zava_tui.child import Start
 
 FIRST_PAUSE = 1.0
 LONGEST_PAUSE = 15.0
@@ -127,24 +130,25 @@ def _first(errors: BaseExceptionGroup[BaseException]) -> str:
 class LocalLink(SupervisedLink):
     """The link to a server that this process starts."""
 
-    def __init__(self, command: Sequence[str]) -> None:
+    def __init__(self, command: Sequence[str], start: Start = Child) -> None:
         super().__init__()
         self._command = command
+        self._start = start
 
     async def _hold(self, report: Report) -> ToolError:
-        async with ServerProcess(self._command) as process:
+        async with ServerProcess(self._command, self._start) as process:
             # The server imports its own libraries while we import ours.
             await load("mcp")
             end = await self._talk(process.streams(), report, process.output_ended.wait)
             if end.code == DISCONNECTED:
                 await process.ended_within(LAST_WORDS_SECONDS)
-                if words := process.last_words():
+                if words := process.child.last_words():
                     end = ToolError(DISCONNECTED, words)
                 elif self._client is None:
                     end = ToolError(
                         DISCONNECTED,
                         "The server stopped before it was ready.",
-                        f"Its log may say why: {process.log_name}",
+                        f"Its log may say why: {process.child.log_name}",
                     )
             return end
 
@@ -164,17 +168,44 @@ class RemoteLink(SupervisedLink):
         import httpx2
         from mcp.client.streamable_http import streamable_http_client
 
+        refused = False
+
+        async def note(response: httpx2.Response) -> None:
+            # Of a refusal the SDK says only that the server answered with an error.
+            nonlocal refused
+            if response.status_code == httpx2.codes.UNAUTHORIZED:
+                refused = True
+                if self._client is not None:
+                    self._client.disconnected.set()
+
         headers = {"Authorization": f"Bearer {self._token}"} if self._token else None
         timeout = httpx2.Timeout(30, read=300)
-        async with httpx2.AsyncClient(headers=headers, timeout=timeout) as http:
+        async with httpx2.AsyncClient(
+            headers=headers, timeout=timeout, event_hooks={"response": [note]}
+        ) as http:
             transport = streamable_http_client(self._url, http_client=http)
             end = await self._talk(transport, report, None)
+        if refused:
+            return self._refused()
         if end.code != DISCONNECTED:
             return end
         if self._client is not None:
             return ToolError(DISCONNECTED, "connection lost")
         return ToolError(
             DISCONNECTED,
-            f"The server at {self._url} cannot be reached: {end.message}.",
-            "Check the address and the token, and that the server runs.",
+            f"No server can be reached at {self._url}: {end.message.rstrip('.')}.",
+            "Check the address, and that the server runs.",
+        )
+
+    def _refused(self) -> ToolError:
+        if self._token:
+            return ToolError(
+                UNAUTHORISED,
+                f"The token was refused by the server at {self._url}.",
+                "It may have expired or been revoked. Start zava with another --token.",
+            )
+        return ToolError(
+            UNAUTHORISED,
+            f"A token is wanted by the server at {self._url}.",
+            "Start zava with --token T, or set ZAVA_TOKEN.",
         )

@@ -10,12 +10,15 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from zava_tui.answers import SetupProgress, ToolError
+from zava_tui.answers import DATABASE_UNAVAILABLE, SetupProgress, ToolError
+from zava_tui.child import Child
 from zava_tui.server_process import ServerProcess
 from zava_tui.setup_log import STEPS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from zava_tui.child import Start
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +47,8 @@ class Preparation(Protocol):
 class LocalPreparation:
     """A `Preparation` by a child process."""
 
-    def __init__(self, command: Sequence[str]) -> None:
-        self._process = ServerProcess(command)
+    def __init__(self, command: Sequence[str], start: Start = Child) -> None:
+        self._process = ServerProcess(command, start)
 
     async def __aenter__(self) -> Preparation:
         await self._process.__aenter__()
@@ -72,8 +75,8 @@ class LocalPreparation:
                 raise ToolError(error["code"], error["message"], error.get("hint"))
         await self._process.ended_within(0.5)
         raise ToolError(
-            "DATABASE_UNAVAILABLE",
-            self._process.last_words() or "The database could not be made ready.",
+            DATABASE_UNAVAILABLE,
+            self._process.child.last_words() or "The database could not be made ready.",
         )
 
 
@@ -91,8 +94,7 @@ def _progress(message: dict[str, Any]) -> SetupProgress:
     before = 0.0
     for name, share in STEPS.items():
         if name == step:
-            return SetupProgress(
-                step, before + share * message["fraction"], message.get("detail", "")
-            )
+            before += share * message["fraction"]
+            break
         before += share
-    return SetupProgress(step, before, message.get("detail", ""))
+    return SetupProgress(step, before, message.get("detail", ""), message.get("place", ""))

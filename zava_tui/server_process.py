@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import signal
-import subprocess
-import sys
-import tempfile
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
+
+from zava_tui.child import Child
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
     from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
     from mcp.shared.message import SessionMessage
+
+    from zava_tui.child import Start
 
     Streams = tuple[
         MemoryObjectReceiveStream[SessionMessage | Exception],
@@ -28,53 +28,29 @@ GRACE_SECONDS = 0.7
 """How long a child may take to end by itself after its input was closed."""
 KILL_SECONDS = 0.2
 """How long it may take after a SIGTERM before it is killed."""
-TRACEBACK = "Traceback (most recent call last)"
-LOG_LIMIT = 2**20
-"""Bytes; a longer log is started afresh."""
-
-
-def server_command(*arguments: str) -> list[str]:
-    """The command that runs the server with `arguments` in this very Python.
-
-    `-P` keeps the working directory off the module path, where a stray `mcp.py` would be taken.
-    """
-    return [sys.executable, "-P", "-m", "zava_server", *arguments]
-
-
-def open_log(name: str) -> IO[bytes]:
-    """A file in the user's log directory to append to, or an anonymous one where none may be."""
-    from platformdirs import user_log_path
-
-    try:
-        path = user_log_path("zava", appauthor=False) / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        too_long = path.exists() and path.stat().st_size > LOG_LIMIT
-        return path.open("w+b" if too_long else "a+b")
-    except OSError:
-        return tempfile.TemporaryFile()
 
 
 class ServerProcess:
     """A running child whose stdout carries one message a line. Use it as a context manager."""
 
-    def __init__(self, command: Sequence[str], log_name: str = "server.log") -> None:
+    def __init__(self, command: Sequence[str], start: Start = Child) -> None:
         self._command = command
-        self._log = open_log(log_name)
-        self._log_start = self._log.seek(0, os.SEEK_END)
-        self._child: asyncio.subprocess.Process | None = None
+        self._start = start
+        self._child: Child | None = None
+        self._stdin: asyncio.StreamWriter | None = None
+        self._stdout: asyncio.StreamReader | None = None
+        self._pipes: list[asyncio.BaseTransport] = []
         self.output_ended = asyncio.Event()
         """Set when the child has closed its stdout: it has ended, or is about to."""
 
     async def __aenter__(self) -> ServerProcess:
-        self._child = await asyncio.create_subprocess_exec(
-            *self._command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._log,
-            limit=LONGEST_LINE,
-            # Out of the terminal's process group: ctrl+c there is the app's alone.
-            start_new_session=True,
-        )
+        self._child = self._start(self._command)
+        try:
+            await self._connect(self._child)
+        except BaseException:
+            self._child.send_signal(signal.SIGKILL)
+            self._close()
+            raise
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -87,45 +63,52 @@ class ServerProcess:
                 await asyncio.shield(stopping)
             except asyncio.CancelledError:
                 cancelled = True
-        self._log.close()
+        self._close()
         if cancelled:
             raise asyncio.CancelledError
 
     @property
-    def log_name(self) -> str:
-        """Where the child's stderr goes."""
-        return str(self._log.name)
-
-    @property
-    def child(self) -> asyncio.subprocess.Process:
+    def child(self) -> Child:
         """The running process."""
         if self._child is None:
             raise RuntimeError("the server process has not been started")
         return self._child
 
+    async def _connect(self, child: Child) -> None:
+        loop = asyncio.get_running_loop()
+        self._stdout = asyncio.StreamReader(limit=LONGEST_LINE)
+        reading = asyncio.StreamReaderProtocol(self._stdout)
+        output, _ = await loop.connect_read_pipe(lambda: reading, child.stdout)
+        self._pipes.append(output)
+        # A protocol that knows when the pipe is full; it reads nothing.
+        writing = asyncio.StreamReaderProtocol(asyncio.StreamReader())
+        to_input, _ = await loop.connect_write_pipe(lambda: writing, child.stdin)
+        self._pipes.append(to_input)
+        self._stdin = asyncio.StreamWriter(to_input, writing, None, loop)
+
+    def _close(self) -> None:
+        for pipe in self._pipes:
+            pipe.close()
+        self.child.close()
+
     async def lines(self) -> AsyncIterator[bytes]:
         """The lines of the child's stdout until it closes it."""
-        stdout = self.child.stdout
-        if stdout is None:
+        if self._stdout is None:
             return
         with contextlib.suppress(ConnectionError):
-            while line := await stdout.readline():
+            while line := await self._stdout.readline():
                 yield line
         self.output_ended.set()
 
     async def write_line(self, text: str) -> None:
         """Send one line; raises ConnectionError when the child no longer reads."""
-        stdin = self.child.stdin
-        if stdin is None or stdin.is_closing():
+        if self._stdin is None or self._stdin.is_closing():
             raise ConnectionError("the server's input is closed")
-        stdin.write(text.encode() + b"\n")
-        await stdin.drain()
+        self._stdin.write(text.encode() + b"\n")
+        await self._stdin.drain()
 
     async def ended_within(self, seconds: float) -> bool:
-        """Whether the child ends in that time.
-
-        Polled, since `Process.wait` also waits for the pipes, which a grandchild may hold open.
-        """
+        """Whether the child ends in that time."""
         deadline = asyncio.get_running_loop().time() + seconds
         while self.child.returncode is None:
             if asyncio.get_running_loop().time() >= deadline:
@@ -133,25 +116,11 @@ class ServerProcess:
             await asyncio.sleep(0.01)
         return True
 
-    def last_words(self) -> str | None:
-        """Why a child that gave up by itself did so: the last line that it wrote to stderr.
-
-        None when it ended well, was killed, said nothing, or fell over with a traceback.
-        """
-        if self.child.returncode is None or self.child.returncode <= 0:
-            return None
-        self._log.seek(self._log_start)
-        text = self._log.read().decode(errors="replace")
-        if TRACEBACK in text:
-            return None
-        said = (line.strip() for line in reversed(text.split("\n")))
-        return next((line.removeprefix("zava-server: ") for line in said if line), None)
-
     async def _stop(self) -> None:
         """Close the input; terminate and then kill a child that does not end by itself."""
         child = self.child
-        if child.stdin is not None:
-            child.stdin.close()
+        if self._stdin is not None:
+            self._stdin.close()
         drain = asyncio.create_task(self._drain())
         try:
             for patience, last_resort in (
@@ -160,8 +129,7 @@ class ServerProcess:
             ):
                 if await self.ended_within(patience):
                     return
-                with contextlib.suppress(ProcessLookupError):
-                    child.send_signal(last_resort)
+                child.send_signal(last_resort)
             await self.ended_within(KILL_SECONDS)
         finally:
             drain.cancel()

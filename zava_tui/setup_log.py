@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -20,16 +19,20 @@ class SetupLog:
     def __init__(self, since: float) -> None:
         self.since = since
         self.place = ""
-        """Where the database is made, once the server has said so."""
+        """The database's directory, once the server has said so."""
         self.latest: SetupProgress | None = None
         self._begun: dict[str, float] = {}
 
     def record(self, progress: SetupProgress, now: float) -> None:
         """Note a report."""
-        if progress.step == "database" and PurePath(progress.detail).is_absolute():
-            self.place = progress.detail
+        self.place = progress.place or self.place
         self._begun.setdefault(progress.step, now if self._begun else self.since)
         self.latest = progress
+
+    @property
+    def is_first_start(self) -> bool:
+        """Whether a new database is being filled; until that begins, one is merely started."""
+        return "demo data" in self._begun
 
     def took(self, step: str, now: float) -> float | None:
         """Seconds that a step took or has been taking; None for one that was not seen."""

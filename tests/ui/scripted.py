@@ -108,7 +108,8 @@ POOL = PoolHealth(
     in_use_history=(0, 1, 1, 2, 3, 2, 1, 0, 0, 1, 4, 6, 3, 2, 1, 1, 2, 3),
     embedder="local",
     dimensions=384,
-    coverage=1.0,
+    embedded=456,
+    products=456,
 )
 
 
@@ -185,6 +186,7 @@ class ScriptedPreparation:
 
     def __init__(self) -> None:
         self.script: tuple[SetupProgress | ToolError, ...] = ()
+        self.people = USERS
         self.left = False
 
     async def __aenter__(self) -> Preparation:
@@ -198,7 +200,7 @@ class ScriptedPreparation:
             if isinstance(step, ToolError):
                 raise step
             report(step)
-        return USERS
+        return self.people
 
 
 class ScriptedBackend:

@@ -16,6 +16,7 @@ from tests.ui.scripted import (
     until_shown,
 )
 from zava_tui.answers import ResultTable
+from zava_tui.preparation import DemoUser
 from zava_tui.screens.help import HelpScreen
 
 LARGE, SMALL = (120, 40), (80, 24)
@@ -268,3 +269,43 @@ async def test_no_window_is_too_small_or_too_large(size: tuple[int, int]) -> Non
         await until_live(pilot)
         await pilot.press("z", "e", "slash", "f1", "escape", "tab", "z")
         assert app.is_running
+
+
+async def test_in_the_smallest_window_the_picker_follows_the_cursor_to_the_last_user() -> None:
+    app, backend, _ = scripted_app(user=None)
+    backend.scripted_preparation.people = [
+        DemoUser(f"user-{number}", f"Person {number}", "viewer", ()) for number in range(11)
+    ]
+    async with app.run_test(size=(40, 10)) as pilot:
+        await until_shown(pilot, "Who are you?", "Person 0", "q quit")
+        await pilot.press("end")
+        await until_shown(pilot, "Person 10")
+
+
+async def test_in_the_smallest_window_help_and_quit_are_in_sight() -> None:
+    app, _, _ = scripted_app()
+    async with app.run_test(size=(40, 10)) as pilot:
+        await until_live(pilot)
+        last_line = text_of(pilot).splitlines()[-1]
+        assert last_line.startswith(" F1 help")
+        assert last_line.endswith("q quit ")
+
+
+async def test_a_click_on_a_key_does_what_the_key_does() -> None:
+    app, _, _ = scripted_app()
+    async with app.run_test(size=LARGE) as pilot:
+        await until_live(pilot)
+        await pilot.click("KeyLine", offset=(2, 0))
+        await until_shown(pilot, "Help: overview")
+
+
+async def test_a_window_that_shrinks_and_grows_again_looks_as_before() -> None:
+    app, _, _ = scripted_app()
+    async with app.run_test(size=(200, 60)) as pilot:
+        await until_live(pilot)
+        await pilot.pause(0.2)
+        before = text_of(pilot)
+        await pilot.resize_terminal(40, 10)
+        await until_gone(pilot, "30 days")
+        await pilot.resize_terminal(200, 60)
+        await until(pilot, lambda: text_of(pilot) == before)

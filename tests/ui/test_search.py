@@ -99,9 +99,9 @@ async def test_down_goes_from_the_field_to_the_hits() -> None:
 async def test_it_asks_again_when_the_search_index_has_grown() -> None:
     app, backend, _ = scripted_app()
     client = backend.scripted_link.scripted
-    client.pool = replace(POOL, coverage=0.4)
+    client.pool = replace(POOL, embedded=128)
     async with app.run_test(size=(120, 40)) as pilot:
-        await until_shown(pilot, "◐ indexing", "40% of products")
+        await until_shown(pilot, "◐ indexing", "128 of 456 products")
         await until_live(pilot)
         asked = len(client.searches)
         client.pool = POOL

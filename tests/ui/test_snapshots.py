@@ -23,7 +23,15 @@ if TYPE_CHECKING:
     from textual.pilot import Pilot
 
 SIZES = [(80, 24), (120, 40), (200, 60)]
-every_size = pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+SMALLEST = (40, 10)
+
+
+def size_name(size: tuple[int, int]) -> str:
+    return f"{size[0]}x{size[1]}"
+
+
+every_size = pytest.mark.parametrize("size", SIZES, ids=size_name)
+every_size_of_a_card = pytest.mark.parametrize("size", [SMALLEST, *SIZES], ids=size_name)
 
 Compare = Callable[..., bool]
 
@@ -157,13 +165,28 @@ class TestOffline:
 
         async def stop(pilot: Pilot[Any]) -> None:
             await until_live(pilot)
+            backend.scripted_link.become(Retrying("server stopped", "restarting", clock.now + 13))
+            await until_shown(pilot, "offline 0 s")
             clock.now += 12
-            backend.scripted_link.become(Retrying("server stopped", "restarting", clock.now + 1))
             await until_shown(pilot, "✖ server stopped, restarting in 1 s", "offline 12 s")
 
         assert snap_compare(app, terminal_size=size, run_before=stop)
 
-    @every_size
+    def test_the_server_comes_back(self, snap_compare: Compare) -> None:
+        app, backend, clock = scripted_app()
+
+        async def come_back(pilot: Pilot[Any]) -> None:
+            await until_live(pilot)
+            link = backend.scripted_link
+            link.become(Retrying("server stopped", "restarting", clock.now + 1))
+            await until_shown(pilot, "offline 0 s")
+            clock.now += 4
+            link.become(Preparing(SetupProgress("database", 0.1, "starting PostgreSQL")))
+            await until_shown(pilot, "◐ recovering the database", "◐ recovering 4 s")
+
+        assert snap_compare(app, terminal_size=(120, 40), run_before=come_back)
+
+    @every_size_of_a_card
     def test_the_server_cannot_start(self, snap_compare: Compare, size: tuple[int, int]) -> None:
         app, _, _ = scripted_app(
             ToolError(
@@ -179,7 +202,7 @@ class TestOffline:
 class TestFirstStart:
     """One card: the steps with a tick each, how far, and how long it will still take."""
 
-    @every_size
+    @every_size_of_a_card
     def test_the_demo_data_are_being_made(
         self, snap_compare: Compare, size: tuple[int, int]
     ) -> None:
@@ -190,14 +213,15 @@ class TestFirstStart:
             await until(pilot, lambda: link.started)
             await until_furnished(pilot)
             for step, overall, detail, seconds in (
-                ("database", 0.0, "/home/maya/.local/share/zava", 0.6),
+                ("database", 0.0, "starting PostgreSQL", 0.6),
                 ("schema", 0.08, "1 of 5", 0.4),
                 ("demo data", 0.45, "120,000 of 200,000 orders", 9.0),
             ):
-                link.become(Preparing(SetupProgress(step, overall, detail)))
+                place = "/home/maya/.local/share/zava" if step == "database" else ""
+                link.become(Preparing(SetupProgress(step, overall, detail, place)))
                 await pilot.pause()
                 clock.now += seconds
-            await until_shown(pilot, "First start", "120,000 of 200,000 orders")
+            await until_shown(pilot, "First start")
             await until_shown(pilot, "about 10 s left")
 
         assert snap_compare(app, terminal_size=size, run_before=prepare)
@@ -206,7 +230,7 @@ class TestFirstStart:
 class TestUserPicker:
     """Who there is, under which handle, and what each may see."""
 
-    @every_size
+    @every_size_of_a_card
     def test_the_people_of_the_demo_data(
         self, snap_compare: Compare, size: tuple[int, int]
     ) -> None:
@@ -218,7 +242,7 @@ class TestUserPicker:
 class TestHelp:
     """F1: the keys, then what each panel shows."""
 
-    @every_size
+    @every_size_of_a_card
     def test_of_the_overview(self, snap_compare: Compare, size: tuple[int, int]) -> None:
         app, _, _ = scripted_app()
 

@@ -70,7 +70,7 @@ async def test_its_last_line_on_stderr_says_why_it_gave_up() -> None:
     script = "import sys; print('noise', file=sys.stderr); sys.exit('zava-server: No such user.')"
     async with ServerProcess(python(script)) as process:
         assert await process.ended_within(10)
-        assert process.last_words() == "No such user."
+        assert process.child.last_words() == "No such user."
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ async def test_its_last_line_on_stderr_says_why_it_gave_up() -> None:
 async def test_a_crash_has_no_words_for_people(script: str) -> None:
     async with ServerProcess(python(script)) as process:
         assert await process.ended_within(10)
-        assert process.last_words() is None
+        assert process.child.last_words() is None
 
 
 async def test_the_words_of_an_earlier_process_are_not_its_own() -> None:
@@ -87,7 +87,7 @@ async def test_the_words_of_an_earlier_process_are_not_its_own() -> None:
         assert await process.ended_within(10)
     async with ServerProcess(python("import sys; sys.exit(1)")) as process:
         assert await process.ended_within(10)
-        assert process.last_words() is None
+        assert process.child.last_words() is None
 
 
 async def test_writing_to_one_that_has_ended_is_a_connection_error() -> None:
@@ -101,7 +101,7 @@ async def test_writing_to_one_that_has_ended_is_a_connection_error() -> None:
 async def test_a_preparation_reports_over_all_steps_and_gives_the_users() -> None:
     script = """
 import json
-for step in ({"step": "database", "fraction": 0.0, "detail": "/var/lib/zava"},
+for step in ({"step": "database", "fraction": 0.0, "detail": "starting", "place": "/var/lib/zava"},
              {"step": "demo data", "fraction": 0.5, "detail": "100,000 orders"}):
     print(json.dumps(step))
 print("not JSON")
@@ -113,9 +113,9 @@ input()
     async with LocalPreparation(python(script)) as preparation:
         users = await preparation.users(reports.append)
     assert users == [DemoUser("seattle", "Maya Lindqvist", "store_manager", ("Seattle",))]
-    assert [(r.step, r.detail) for r in reports] == [
-        ("database", "/var/lib/zava"),
-        ("demo data", "100,000 orders"),
+    assert [(r.step, r.detail, r.place) for r in reports] == [
+        ("database", "starting", "/var/lib/zava"),
+        ("demo data", "100,000 orders", ""),
     ]
     assert 0 == reports[0].overall < reports[1].overall < 1
 

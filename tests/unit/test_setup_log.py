@@ -9,8 +9,8 @@ from zava_tui.setup_log import SetupLog
 @pytest.fixture
 def log() -> SetupLog:
     log = SetupLog(since=10.0)
-    log.record(SetupProgress("database", 0.0, "/home/maya/.local/share/zava"), 11.0)
-    log.record(SetupProgress("database", 0.0, "looking for a running one"), 11.1)
+    log.record(SetupProgress("database", 0.0, "looking for a running one", "/home/maya/.local/share/zava"), 11.0)
+    log.record(SetupProgress("database", 0.1, "starting PostgreSQL"), 11.1)
     log.record(SetupProgress("schema", 0.08, "1 of 5"), 11.5)
     log.record(SetupProgress("demo data", 0.12, "1,000 orders"), 12.0)
     log.record(SetupProgress("demo data", 0.5, "100,000 orders"), 20.0)
@@ -40,5 +40,21 @@ def test_at_first_there_is_no_estimate() -> None:
     assert log.left(2.0) is None
 
 
-def test_it_knows_where_the_database_is_made(log: SetupLog) -> None:
+def test_it_knows_where_the_database_is_once_that_was_said(log: SetupLog) -> None:
     assert log.place == "/home/maya/.local/share/zava"
+
+
+def test_a_relative_place_or_a_detail_that_looks_like_one_makes_no_difference() -> None:
+    log = SetupLog(since=0.0)
+    log.record(SetupProgress("database", 0.0, "/not/a/place"), 1.0)
+    assert log.place == ""
+    log.record(SetupProgress("database", 0.0, "starting PostgreSQL", "here"), 1.0)
+    assert log.place == "here"
+
+
+def test_it_is_a_first_start_once_data_are_made(log: SetupLog) -> None:
+    assert log.is_first_start
+    restart = SetupLog(since=0.0)
+    restart.record(SetupProgress("database", 0.5, "starting PostgreSQL"), 1.0)
+    restart.record(SetupProgress("schema", 0.08, "checking"), 2.0)
+    assert not restart.is_first_start

@@ -27,13 +27,16 @@ CORNERS = 6
 class Freshness:
     """How fresh a panel's data are.
 
-    `updated_at` is on the screen's clock and None before the first answer; `period` is the refresh
-    period in seconds, None for what is asked for on demand.
+    Times are on the screen's clock: `updated_at` is None before the first answer, `lost_at` while
+    connected; `recovering` while a new connection is being made. `period` is the refresh period in
+    seconds, None for what is asked for on demand.
     """
 
     updated_at: float | None = None
     period: float | None = None
     connected: bool = False
+    lost_at: float | None = None
+    recovering: bool = False
     busy_since: float | None = None
     failed: bool = False
 
@@ -41,9 +44,12 @@ class Freshness:
 def freshness_note(state: Freshness, now: float) -> fmt.Note:
     """Freshness in a symbol and a word."""
     if not state.connected:
-        if state.updated_at is None:
+        if state.lost_at is None:
             return fmt.Note("◌ connecting", "muted")
-        return fmt.Note(f"✖ offline {fmt.age(now - state.updated_at)}", "bad")
+        since = fmt.age(now - state.lost_at)
+        if state.recovering:
+            return fmt.Note(f"◐ recovering {since}", "warning")
+        return fmt.Note(f"✖ offline {since}", "bad")
     if state.busy_since is not None:
         seconds = now - state.busy_since
         return fmt.Note("◐ running" + (f" {seconds:.0f} s" if seconds >= 1 else ""), "plain")

@@ -91,17 +91,20 @@ def pool_lines(health: PoolHealth, width: int) -> list[Content]:
         else [gauge, Content.assemble(_label(""), waits)]
     )
     course = fmt.sparkline(health.in_use_history, max(10, min(60, width - LABEL_WIDTH)), floor=0)
+    indexed = fmt.count(health.products)
+    if health.embedded < health.products:
+        indexed = f"{fmt.count(health.embedded)} of {indexed}"
     lines += [
         Content.assemble(_label("last min"), (course, "$accent 70%")),
-        _status("status", health.status, health.reason or ""),
-        Content.assemble(
-            _label("database"),
-            (fmt.visible(f"PostgreSQL {health.server_version}, {health.database}"), "$quiet"),
+        _status(
+            "database",
+            health.status,
+            health.reason or f"PostgreSQL {health.server_version}, {health.database}",
         ),
         _status(
             "search",
-            "ok" if health.coverage >= 1 else "indexing",
-            f"{health.embedder} · {health.dimensions}-d · {health.coverage:.0%} of products",
+            "ok" if health.embedded >= health.products else "indexing",
+            f"{indexed} products · {health.embedder}, {health.dimensions}-d",
         ),
     ]
     return lines

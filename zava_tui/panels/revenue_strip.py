@@ -9,6 +9,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from zava_tui import format as fmt
+from zava_tui.layout import CARDS
 from zava_tui.panels.panel import styled
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 PERIOD = 5.0
 """Seconds between two refreshes."""
 NO_FIGURE = "–"
+COMPARED_WITH = {"week": "on the 7 before", "month": "on the 30 before"}
 
 
 class FigureCard(Static):
@@ -60,14 +62,12 @@ class RevenueStrip(Horizontal):
 
     def compose(self) -> ComposeResult:
         """The cards, the most wanted first."""
-        yield FigureCard("Today", "on last week", id="today")
-        yield FigureCard("7 days", "on the 7 before", id="week")
-        yield FigureCard("30 days", "on the 30 before", id="month")
-        yield FigureCard("Orders today", "on last week", id="orders")
-        yield FigureCard("Basket today", "on last week", id="basket")
+        for name, title in CARDS.items():
+            yield FigureCard(title, COMPARED_WITH.get(name, "on last week"), id=name)
 
     def show(self, figures: RevenueFigures) -> None:
         """Show new figures."""
+        self.set_class(False, "-dimmed")
         for name in ("today", "week", "month"):
             figure = getattr(figures, name)
             self._card(name).show(
@@ -85,6 +85,10 @@ class RevenueStrip(Horizontal):
             NO_FIGURE if basket is None else fmt.money_headline(basket),
             fmt.change(basket, before),
         )
+
+    def dim(self) -> None:
+        """The figures are no longer being refreshed."""
+        self.set_class(True, "-dimmed")
 
     def _card(self, name: str) -> FigureCard:
         return self.query_one(f"#{name}", FigureCard)

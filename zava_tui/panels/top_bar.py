@@ -93,6 +93,8 @@ class TopBar(Static):
             case Starting():
                 word = "starting" if self._identity is None else "restarting"
                 return fmt.Note(f"◌ {word} the server", "muted")
+            case Preparing() if self._identity is not None:
+                return fmt.Note("◐ recovering the database", "warning")
             case Preparing(progress):
                 return fmt.Note(f"◐ preparing the database {progress.overall:.0%}", "plain")
             case Retrying(reason, again, at):

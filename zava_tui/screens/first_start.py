@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
+from textual.binding import Binding
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from zava_tui import format as fmt
+from zava_tui.screens.card import Card, CardScreen
 from zava_tui.setup_log import STEPS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from textual.app import ComposeResult
+    from textual.binding import BindingType
 
     from zava_tui.setup_log import SetupLog
 
@@ -25,24 +27,26 @@ EXPLANATIONS = {
 }
 AFTERWARDS = "The search index follows while you are already at work."
 BAR_WIDTH = 40
+SHORT_BAR = 24
 NAME_WIDTH = 14
 
 
-class FirstStartScreen(ModalScreen[None]):
-    """A card that fills while the database is being made. It needs no keys."""
+class FirstStartScreen(CardScreen[None]):
+    """A card that fills while the database is being made, and goes by itself."""
 
-    CSS_PATH = "../styles/cards.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("q,escape", "app.quit", "quit")]
 
     def __init__(self, log: SetupLog, clock: Callable[[], float]) -> None:
         super().__init__()
         self._log = log
         self._clock = clock
-        self._text = Static("", classes="card", markup=False)
-        self._text.border_title = "First start"
+        self._text = Static("", markup=False)
+        self._box = Card("Starting", "q quit")
 
     def compose(self) -> ComposeResult:
         """The card."""
-        yield self._text
+        with self._box:
+            yield self._text
 
     def on_mount(self) -> None:
         """Show what is known, and let the times grow."""
@@ -51,15 +55,18 @@ class FirstStartScreen(ModalScreen[None]):
 
     def show(self) -> None:
         """Show how far it is."""
-        self._text.update(setup_card(self._log, self._clock()))
+        self._box.border_title = "First start" if self._log.is_first_start else "Starting"
+        self._text.update(setup_card(self._log, self._clock(), brief=self.has_class("-low")))
 
 
-def setup_card(log: SetupLog, now: float) -> Content:
-    """The card's text."""
+def setup_card(log: SetupLog, now: float, *, brief: bool) -> Content:
+    """The card's text; a brief one says only how far it is."""
     where = f" in {fmt.visible(log.place)}" if log.place else ""
-    lead = f"Zava is making its database{where}. This happens once."
-    if log.latest is None:
-        return Content.styled(lead, "$quiet")
+    if log.latest is None or not log.is_first_start:
+        doing = fmt.visible(log.latest.detail) if log.latest is not None else ""
+        lead = Content.styled(f"Zava is starting its database{where}.", "$quiet")
+        return Content("\n").join([lead, Content(""), Content.assemble(("◐ ", "$accent"), doing)])
+    lead = Content.styled(f"Zava is making its database{where}. This happens once.", "$quiet")
     steps = list(STEPS)
     present = steps.index(log.latest.step) if log.latest.step in STEPS else len(steps)
     lines = []
@@ -75,11 +82,12 @@ def setup_card(log: SetupLog, now: float) -> Content:
         else:
             lines.append(Content.styled(f"○ {name}{EXPLANATIONS[step]}", "$quiet"))
     bar = Content.assemble(
-        (fmt.gauge(log.latest.overall, BAR_WIDTH), "$accent"), f"  {log.latest.overall:.0%}"
+        (fmt.gauge(log.latest.overall, SHORT_BAR if brief else BAR_WIDTH), "$accent"),
+        f"  {log.latest.overall:.0%}",
     )
     left = log.left(now)
     rest = Content.styled("" if left is None else fmt.time_left(left), "$quiet")
     blank, after = Content(""), Content.styled(AFTERWARDS, "$quiet")
-    return Content("\n").join(
-        [Content.styled(lead, "$quiet"), blank, *lines, blank, bar, rest, blank, after]
-    )
+    if brief:
+        return Content("\n").join([*lines, bar, rest])
+    return Content("\n").join([lead, blank, *lines, blank, bar, rest, blank, after])

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding
-from textual.containers import VerticalScroll
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Static
+
+from zava_tui.screens.card import Card, CardScreen
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -36,10 +36,9 @@ STRIP = (
 )
 
 
-class HelpScreen(ModalScreen[None]):
+class HelpScreen(CardScreen[None]):
     """Closed by any of the keys one would try."""
 
-    CSS_PATH = "../styles/cards.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,f1,q,enter", "dismiss", "close")]
 
     def __init__(self, panels: Sequence[Panel]) -> None:
@@ -48,9 +47,7 @@ class HelpScreen(ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         """One long text to scroll."""
-        with VerticalScroll(classes="card") as card:
-            card.border_title = "Help: overview"
-            card.border_subtitle = "escape closes"
+        with Card("Help: overview", "↑ ↓ scroll · escape closes", "escape closes"):
             yield Static(Content("\n").join(self._lines()), markup=False)
 
     def _lines(self) -> Iterable[Content]:

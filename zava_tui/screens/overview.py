@@ -10,11 +10,12 @@ from textual.app import SystemCommand
 from textual.binding import Binding
 from textual.containers import Container
 from textual.screen import Screen
-from textual.widgets import Footer
 from textual.worker import Worker, WorkerState
 
 from zava_tui.heavy import load
+from zava_tui.layout import PANELS, Layout
 from zava_tui.messages import QuerySubmitted, SearchRequested, WorkFailed
+from zava_tui.panels.key_line import KeyLine
 from zava_tui.panels.panel import Panel
 from zava_tui.panels.revenue_strip import FigureCard, RevenueStrip
 from zava_tui.panels.tab_line import TabLine
@@ -31,16 +32,8 @@ if TYPE_CHECKING:
     from zava_tui.feeds import Feeds
     from zava_tui.link_states import LinkState
 
-TITLES = {"query": "Query results", "search": "Search", "slow": "Slow queries", "pool": "Pool"}
-"""The panels by id, in the order in which the eye, and Tab, go through them."""
 FIELDS = ("sql-editor", "search-field")
 """Where keys are text."""
-GRID_WIDTH, GRID_HEIGHT = 100, 30
-"""Columns and lines below which the panels become tabs of one."""
-SLIM_WIDTH = 100
-"""Columns below which the strip shows three figures."""
-LOW_HEIGHT = 18
-"""Lines below which the strip becomes one line."""
 
 
 class PanelFrame(Panel):
@@ -48,7 +41,7 @@ class PanelFrame(Panel):
 
     def __init__(self, name: str) -> None:
         super().__init__(id=name)
-        self.title = TITLES[name]
+        self.title = PANELS[name]
 
     def compose(self) -> ComposeResult:
         """Nothing yet."""
@@ -80,11 +73,11 @@ class OverviewScreen(Screen[None]):
         """The frame of everything, from widgets that are quick to import."""
         yield TopBar()
         yield RevenueStrip()
-        yield TabLine(TITLES)
+        yield TabLine(PANELS)
         with Container(id="panels"):
-            for name in TITLES:
+            for name in PANELS:
                 yield PanelFrame(name)
-        yield Footer()
+        yield KeyLine()
 
     def on_mount(self) -> None:
         """Let the ages grow."""
@@ -129,16 +122,19 @@ class OverviewScreen(Screen[None]):
 
     def link_changed(self, state: LinkState, client: Client | None) -> None:
         """Show the link's state, and ask for data while it is live."""
+        from zava_tui.link_states import Preparing, Starting
+
         self.query_one(TopBar).link_changed(state, self._clock())
-        if client is self._client:
-            return
+        changed = client is not self._client
         self._client = client
         if self._feeds is None:
             return
-        if client is None:
-            self._feeds.disconnect()
-        else:
+        if client is not None and changed:
             self._feeds.connect(client)
+        elif client is None:
+            if changed:
+                self._feeds.disconnect()
+            self._feeds.recovering(under_way=isinstance(state, Starting | Preparing))
 
     @on(QuerySubmitted)
     def run_submitted(self, message: QuerySubmitted) -> None:
@@ -167,12 +163,12 @@ class OverviewScreen(Screen[None]):
 
     def on_resize(self, event: events.Resize) -> None:
         """Reflow for the room there is."""
-        width, height = event.size
-        self.set_class(width < GRID_WIDTH or height < GRID_HEIGHT, "-tabs")
-        self.set_class(width < SLIM_WIDTH, "-slim")
-        self.set_class(height < LOW_HEIGHT, "-low")
+        layout = Layout.of(*event.size)
+        self.set_class(layout.tabs, "-tabs")
+        self.set_class(layout.slim, "-slim")
+        self.set_class(layout.low, "-low")
         for card in self.query(FigureCard):
-            card.set_class(height < LOW_HEIGHT, "-line")
+            card.set_class(layout.low, "-line")
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         """The panel with the focus is the one that stays when there is room for one."""
@@ -193,7 +189,7 @@ class OverviewScreen(Screen[None]):
 
     def action_next_panel(self, step: int) -> None:
         """Go to the next panel, or the one before."""
-        names = list(TITLES)
+        names = list(PANELS)
         self.action_show_panel(names[(names.index(self._current) + step) % len(names)])
 
     def action_zoom(self) -> None:
@@ -254,7 +250,7 @@ class OverviewScreen(Screen[None]):
         yield SystemCommand(
             "Maximise panel", "Give the present panel all the room, or show all", self.action_zoom
         )
-        for name, title in TITLES.items():
+        for name, title in PANELS.items():
             yield SystemCommand(
                 f"Go to {title.lower()}",
                 f"Put the focus on the panel {title}",

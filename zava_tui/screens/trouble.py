@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from textual.binding import Binding
-from textual.containers import Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from zava_tui import format as fmt
+from zava_tui.screens.card import Card, CardScreen
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult
@@ -20,10 +19,9 @@ if TYPE_CHECKING:
 Choice = Literal["retry", "user"]
 
 
-class TroubleScreen(ModalScreen[Choice]):
+class TroubleScreen(CardScreen[Choice]):
     """Dismissed with what to do next."""
 
-    CSS_PATH = "../styles/cards.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("r,enter", "dismiss('retry')", "try again"),
         Binding("u", "dismiss('user')", "choose another user"),
@@ -37,10 +35,9 @@ class TroubleScreen(ModalScreen[Choice]):
 
     def compose(self) -> ComposeResult:
         """What happened, the server's hint, the keys."""
-        with Vertical(classes="card -bad") as card:
-            card.border_title = "✖ No server"
-            choose = "u choose a user · " if self._can_choose_user else ""
-            card.border_subtitle = f"r try again · {choose}q quit"
+        choose, user = ("u choose a user · ", "u user · ") if self._can_choose_user else ("", "")
+        keys = (f"r try again · {choose}q quit", f"r again · {user}q quit")
+        with Card("✖ No server", *keys, classes="-bad"):
             yield Static(fmt.visible(self._failure.message), markup=False)
             if self._failure.hint:
                 yield Static(fmt.visible(self._failure.hint), classes="hint", markup=False)

@@ -1,4 +1,4 @@
-"""Who are you? The users of the demo data, with what each may see."""
+"""Who are you? The users that the database knows, with what each may see."""
 
 from __future__ import annotations
 
@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual import on
 from textual.binding import Binding
-from textual.containers import Vertical
-from textual.screen import ModalScreen
 from textual.widgets import OptionList, Static
 
 from zava_tui import format as fmt
 from zava_tui.panels.rows import RowColumn, RowList
 from zava_tui.panels.top_bar import ROLES
+from zava_tui.screens.card import Card, CardScreen
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult
@@ -28,10 +27,10 @@ COLUMNS = (
 )
 
 
-class UserPicker(ModalScreen[str]):
+class UserPicker(CardScreen[str]):
     """Dismissed with the handle that was chosen."""
 
-    CSS_PATH = "../styles/cards.tcss"
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (22, "-high")]  # noqa: RUF012 (typed so by Textual)
     BINDINGS: ClassVar[list[BindingType]] = [Binding("q,escape", "app.quit", "quit")]
 
     def __init__(self, users: list[DemoUser]) -> None:
@@ -40,12 +39,10 @@ class UserPicker(ModalScreen[str]):
 
     def compose(self) -> ComposeResult:
         """The question and its answers."""
-        with Vertical(classes="card") as card:
-            card.border_title = "Who are you?"
-            card.border_subtitle = "↑ ↓ choose · enter start · q quit"
+        with Card("Who are you?", "↑ ↓ choose · enter start · q quit", "enter start · q quit"):
             yield Static(
-                "These are the people of the demo data. Start with zava --user HANDLE to skip "
-                "this question.",
+                "These are the people that the database knows. Start with zava --user HANDLE to "
+                "skip this question.",
                 classes="lead",
                 markup=False,
             )

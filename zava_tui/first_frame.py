@@ -1,0 +1,122 @@
+"""The overview's frame, drawn before Textual is imported, which takes most of the start.
+
+It is the picture that Textual's own first frame repeats cell by cell, but for the keys in the last
+line: those appear when they work.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from zava_tui.layout import CARDS, PANELS, Layout
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+ENTER = "\x1b[?1049h\x1b[?25l"
+"""The screen that the app will draw on, without a cursor. Textual enters it too, which changes
+nothing, and leaves it once."""
+LEAVE = "\x1b[?25h\x1b[?1049l"
+STARTING = "◌ starting"
+CONNECTING = "◌ connecting"
+
+
+class Canvas:
+    """Cells with a character and a colour each, all of one background."""
+
+    def __init__(self, width: int, height: int) -> None:
+        self._width = width
+        self._text = [[" "] * width for _ in range(height)]
+        self._ink = [["foreground"] * width for _ in range(height)]
+
+    def write(self, x: int, y: int, text: str, ink: str) -> None:
+        """Put `text` into a line, as far as it lies on the canvas."""
+        if 0 <= y < len(self._text):
+            for column, character in enumerate(text, start=x):
+                if 0 <= column < self._width:
+                    self._text[y][column] = character
+                    self._ink[y][column] = ink
+
+    def box(self, x: int, y: int, width: int, height: int) -> None:
+        """A thin border."""
+        for line in range(y + 1, y + height - 1):
+            self.write(x, line, "│", "rule")
+            self.write(x + width - 1, line, "│", "rule")
+        self.write(x, y + height - 1, f"╰{'─' * (width - 2)}╯", "rule")
+        self.write(x, y, f"╭{'─' * (width - 2)}╮", "rule")
+
+    def lines(self) -> list[str]:
+        """The text alone."""
+        return ["".join(line) for line in self._text]
+
+    def escapes(self, colours: Mapping[str, str], *, direct: bool) -> str:
+        """What draws it on a terminal; `direct` where that knows more than 256 colours."""
+        drawn = []
+        for number, (text, inks) in enumerate(zip(self._text, self._ink, strict=True), start=1):
+            drawn.append(f"\x1b[{number};1H\x1b[{_sgr(48, colours['background'], direct)}m")
+            last = None
+            for character, ink in zip(text, inks, strict=True):
+                if ink != last:
+                    weight = 1 if ink == "primary" else 22
+                    drawn.append(f"\x1b[{weight};{_sgr(38, colours[ink], direct)}m")
+                    last = ink
+                drawn.append(character)
+        return "".join(drawn) + "\x1b[0m\x1b[H"
+
+
+def first_frame(width: int, height: int) -> Canvas:
+    """The frame of everything, as long as nothing is known."""
+    canvas = Canvas(width, height)
+    layout = Layout.of(width, height)
+    canvas.write(1, 0, "Zava", "primary")
+    canvas.write(max(6, width - 1 - len(STARTING)), 0, STARTING, "quiet")
+    top = 1
+    for left, right, name in _shared(width, layout.cards):
+        if not layout.low:
+            canvas.box(left, top, right - left, layout.strip_height)
+            canvas.write(left + 2, top, f" {CARDS[name]} ", "quiet")
+        inset = (1, 0) if layout.low else (2, 1)
+        canvas.write(left + inset[0], top + inset[1], "…", "quiet")
+    top += layout.strip_height
+    if layout.tabs:
+        canvas.write(1, top, _tabs(width - 2), "quiet")
+        first = next(iter(PANELS.values()))
+        canvas.write(1, top, f"▸ {first}"[: max(0, width - 2)], "primary")
+        _panel(canvas, 0, top + 1, width, height - top - 2, first)
+    else:
+        titles = list(PANELS.values())
+        middle = top + (height - top - 1) * 2 // 3
+        for row, (upper, lower) in enumerate(((top, middle), (middle, height - 1))):
+            for left, right, title in _shared(width, titles[2 * row : 2 * row + 2]):
+                _panel(canvas, left, upper, right - left, lower - upper, title)
+    return canvas
+
+
+def _panel(canvas: Canvas, x: int, y: int, width: int, height: int, title: str) -> None:
+    if height < 1:
+        return
+    canvas.box(x, y, width, height)
+    room = width - 6
+    if len(title) + len(CONNECTING) + 3 <= room:
+        canvas.write(x + width - 3 - len(CONNECTING) - 1, y, f" {CONNECTING} ", "quiet")
+    canvas.write(x + 2, y, f" {title} ", "foreground")
+
+
+def _tabs(width: int) -> str:
+    line = " ".join(f"  {title}" for title in PANELS.values())
+    hint = "   [ ] switch"
+    return (line + hint if len(line + hint) <= width else line)[: max(0, width)]
+
+
+def _shared(width: int, names: list[str] | tuple[str, ...]) -> list[tuple[int, int, str]]:
+    """Left and right edge of each of equal parts."""
+    edges = [width * number // len(names) for number in range(len(names) + 1)]
+    return list(zip(edges, edges[1:], names, strict=False))
+
+
+def _sgr(kind: int, colour: str, direct: bool) -> str:
+    red, green, blue = (int(colour[place : place + 2], 16) for place in (1, 3, 5))
+    if direct:
+        return f"{kind};2;{red};{green};{blue}"
+    cube = [round(part / 255 * 5) for part in (red, green, blue)]
+    return f"{kind};5;{16 + 36 * cube[0] + 6 * cube[1] + cube[2]}"
