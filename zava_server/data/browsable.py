@@ -36,25 +36,25 @@ WORDS = ("contains",)
 class Scanned:
     """A value the scan reads; `sql` is over the scan's source. All but `nullable` are never NULL.
 
-    One that is `for_filters` is read only when a filter asks for it.
+    Beyond the key only what a sort or filter asks for is read, with the `joins` it needs.
     """
 
     name: str
     sql: str
     kind: Kind
     nullable: bool = False
-    for_filters: bool = False
+    joins: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
     """A column people see.
 
-    `shown` is SQL over the scan's values (`t`) and the table's `joins`. `by` names the scanned
-    value that filters compare, `sort` the scanned values that rows are sorted by (before the key).
-    `narrows`: an index finds the rows of a filter on this column. `beside` names sorts whose index
-    can be entered by a single value of this column. `sku_of` names the column that holds the
-    product whose SKU this is; a filter goes there.
+    `shown` is SQL over the table's `joins`. `by` names the scanned value that filters compare,
+    `sort` the scanned values that rows are sorted by (before the key). `narrows`: an index finds
+    the rows of a filter on this column, except for values that are `common`. `beside` names sorts
+    whose index can be entered by a single value of this column. `sku_of` names the column that
+    holds the product whose SKU this is; a filter goes there.
     """
 
     name: str
@@ -65,6 +65,7 @@ class Column:
     filters: tuple[str, ...] = ()
     sort: tuple[str, ...] = ()
     narrows: bool = False
+    common: tuple[str, ...] = ()
     beside: tuple[str, ...] = ()
     sku_of: str = ""
 
@@ -81,7 +82,10 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Browsable:
-    """One table. `by_store` tables are tenant data, with a `store_id` in their key."""
+    """One table. `by_store` tables are tenant data, with a `store_id` in their key.
+
+    `joins` bring what is shown to the keys of a page, which are called `t`.
+    """
 
     name: str
     label: str

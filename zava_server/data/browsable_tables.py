@@ -20,11 +20,21 @@ def _column(
     by: str = "",
     sort: tuple[str, ...] = (),
     narrows: bool = False,
+    common: tuple[str, ...] = (),
     beside: tuple[str, ...] = (),
 ) -> Column:
-    """A column that shows and compares the scanned value of its name, if nothing else is said."""
+    """A column of the table itself, if nothing else is said."""
     return Column(
-        name, label, kind, shown or f"t.{name}", by or name, filters, sort, narrows, beside
+        name,
+        label,
+        kind,
+        shown or f"own.{name}",
+        by or name,
+        filters,
+        sort,
+        narrows,
+        common,
+        beside,
     )
 
 
@@ -67,7 +77,9 @@ _CUSTOMERS = Browsable(
         _column("customer_id", "Customer number", Kind.ID, _EQUAL, narrows=True),
     ),
     default_sort="last_name",
-    joins=_JOIN_STORE,
+    joins=f"""JOIN retail.customers AS own
+        ON own.store_id = t.store_id AND own.customer_id = t.customer_id
+    {_JOIN_STORE}""",
     links=(
         Link(
             "Orders of this customer",
@@ -89,7 +101,6 @@ _ORDERS = Browsable(
         Scanned("order_date", "t.order_date", Kind.TIME),
         Scanned("status", "t.status", Kind.TEXT),
         Scanned("total_cents", "t.total_cents", Kind.CENTS),
-        Scanned("total_amount", "t.total_amount", Kind.MONEY),
     ),
     key=("order_id",),
     columns=(
@@ -99,9 +110,17 @@ _ORDERS = Browsable(
             "customer",
             "Customer",
             Kind.TEXT,
-            "nullif(concat_ws(' ', customer.first_name, customer.last_name), '')",
+            "nullif(trim(concat_ws(' ', customer.first_name, customer.last_name)), '')",
         ),
-        _column("status", "Status", Kind.TEXT, _EQUAL, narrows=True, beside=("order_date",)),
+        _column(
+            "status",
+            "Status",
+            Kind.TEXT,
+            _EQUAL,
+            narrows=True,
+            common=("completed",),
+            beside=("order_date",),
+        ),
         _column(
             "total_amount",
             "Total",
@@ -116,9 +135,11 @@ _ORDERS = Browsable(
     ),
     default_sort="order_date",
     descending=True,
-    joins=f"""{_JOIN_STORE}
+    joins=f"""JOIN retail.orders AS own
+        ON own.store_id = t.store_id AND own.order_id = t.order_id
+    {_JOIN_STORE}
     LEFT JOIN retail.customers AS customer
-        ON customer.store_id = t.store_id AND customer.customer_id = t.customer_id""",
+        ON customer.store_id = own.store_id AND customer.customer_id = own.customer_id""",
     links=(
         Link("Lines of this order", "order_items", (("store", "store"), ("order_id", "order_id"))),
         Link(
@@ -170,8 +191,10 @@ _ORDER_ITEMS = Browsable(
     ),
     default_sort="created_at",
     descending=True,
-    joins=f"""{_JOIN_STORE}
-    JOIN retail.products AS product ON product.product_id = t.product_id
+    joins=f"""JOIN retail.order_items AS own
+        ON own.store_id = t.store_id AND own.order_id = t.order_id AND own.line_no = t.line_no
+    {_JOIN_STORE}
+    JOIN retail.products AS product ON product.product_id = own.product_id
     JOIN retail.orders AS bought
         ON bought.store_id = t.store_id AND bought.order_id = t.order_id""",
     links=(
@@ -182,29 +205,12 @@ _ORDER_ITEMS = Browsable(
 
 # The catalogue -----------------------------------------------------------------------------------
 
-# Of each row of a page the names are joined, but a scan that need not know them is twice as fast.
-_TYPE_OF = (
-    Scanned("category_id", "product.category_id", Kind.ID),
-    Scanned("type_id", "product.type_id", Kind.ID),
-    Scanned(
-        "category",
-        "(SELECT c.name FROM retail.categories AS c WHERE c.category_id = product.category_id)",
-        Kind.TEXT,
-        for_filters=True,
-    ),
-    Scanned(
-        "product_type",
-        "(SELECT p.name FROM retail.product_types AS p WHERE p.type_id = product.type_id)",
-        Kind.TEXT,
-        for_filters=True,
-    ),
-)
-_JOIN_TYPE = """
-    JOIN retail.categories AS category ON category.category_id = t.category_id
-    JOIN retail.product_types AS type ON type.type_id = t.type_id"""
+_PRODUCT = ("JOIN retail.products AS product ON product.product_id = t.product_id",)
+_WITH_CATEGORY = "JOIN retail.categories AS category ON category.category_id = product.category_id"
+_WITH_TYPE = "JOIN retail.product_types AS type ON type.type_id = product.type_id"
 _CATEGORY = _column("category", "Category", Kind.TEXT, _EQUAL, shown="category.name")
 _TYPE = _column("product_type", "Product type", Kind.TEXT, _EQUAL, shown="type.name")
-_SKU = _column("sku", "SKU", Kind.TEXT, _TEXT, sort=("sku",))
+_SKU = _column("sku", "SKU", Kind.TEXT, _TEXT, shown="product.sku", sort=("sku",))
 
 _PRODUCTS = Browsable(
     name="products",
@@ -217,20 +223,28 @@ _PRODUCTS = Browsable(
         Scanned("name", 'product.name COLLATE "C"', Kind.TEXT),
         Scanned("base_price", "product.base_price", Kind.MONEY),
         Scanned("description", "product.description", Kind.TEXT),
-        *_TYPE_OF,
+        Scanned("category", "category.name", Kind.TEXT, joins=(_WITH_CATEGORY,)),
+        Scanned("product_type", "type.name", Kind.TEXT, joins=(_WITH_TYPE,)),
     ),
     key=("product_id",),
     columns=(
         _SKU,
-        _column("name", "Product", Kind.TEXT, _TEXT, sort=("name",)),
+        _column("name", "Product", Kind.TEXT, _TEXT, shown="product.name", sort=("name",)),
         _CATEGORY,
         _TYPE,
-        _column("base_price", "Price", Kind.MONEY, _RANGE, sort=("base_price",)),
-        _column("description", "Description", Kind.TEXT, _WORDS),
-        _column("product_id", "Product number", Kind.ID, ()),
+        _column(
+            "base_price",
+            "Price",
+            Kind.MONEY,
+            _RANGE,
+            shown="product.base_price",
+            sort=("base_price",),
+        ),
+        _column("description", "Description", Kind.TEXT, _WORDS, shown="product.description"),
+        _column("product_id", "Product number", Kind.ID, (), shown="product.product_id"),
     ),
     default_sort="name",
-    joins=_JOIN_TYPE,
+    joins=f"{_PRODUCT[0]} {_WITH_CATEGORY} {_WITH_TYPE}",
     links=(
         Link("Stock of this product", "inventory", (("sku", "sku"),)),
         Link("Sales of this product", "order_items", (("sku", "sku"),)),
@@ -240,8 +254,7 @@ _PRODUCTS = Browsable(
 _INVENTORY = Browsable(
     name="inventory",
     label="Stock",
-    source="retail.inventory AS t "
-    "JOIN retail.products AS product ON product.product_id = t.product_id",
+    source="retail.inventory AS t",
     by_store=True,
     scanned=(
         _STORE_ID,
@@ -249,23 +262,32 @@ _INVENTORY = Browsable(
         Scanned("stock_level", "t.stock_level", Kind.INTEGER),
         Scanned("reorder_point", "t.reorder_point", Kind.INTEGER),
         Scanned("to_reorder", "t.stock_level <= t.reorder_point", Kind.YES_NO),
-        Scanned("sku", 'product.sku COLLATE "C"', Kind.TEXT),
-        Scanned("product", 'product.name COLLATE "C"', Kind.TEXT),
-        *_TYPE_OF,
+        Scanned("sku", 'product.sku COLLATE "C"', Kind.TEXT, joins=_PRODUCT),
+        Scanned("product", 'product.name COLLATE "C"', Kind.TEXT, joins=_PRODUCT),
+        Scanned("category", "category.name", Kind.TEXT, joins=(*_PRODUCT, _WITH_CATEGORY)),
+        Scanned("product_type", "type.name", Kind.TEXT, joins=(*_PRODUCT, _WITH_TYPE)),
     ),
     key=("product_id",),
     columns=(
         _STORE,
         _SKU,
-        _column("product", "Product", Kind.TEXT, _TEXT, sort=("product",)),
+        _column("product", "Product", Kind.TEXT, _TEXT, shown="product.name", sort=("product",)),
         _CATEGORY,
         _TYPE,
         _column("stock_level", "In stock", Kind.INTEGER, _RANGE, sort=("stock_level",)),
         _column("reorder_point", "Re-order at", Kind.INTEGER, _RANGE),
-        _column("to_reorder", "To re-order", Kind.YES_NO, ("=",)),
+        _column(
+            "to_reorder",
+            "To re-order",
+            Kind.YES_NO,
+            ("=",),
+            shown="own.stock_level <= own.reorder_point",
+        ),
     ),
     default_sort="product",
-    joins=f"{_JOIN_STORE}{_JOIN_TYPE}",
+    joins=f"""JOIN retail.inventory AS own
+        ON own.store_id = t.store_id AND own.product_id = t.product_id
+    {_JOIN_STORE} {_PRODUCT[0]} {_WITH_CATEGORY} {_WITH_TYPE}""",
     links=(
         Link("This product", "products", (("sku", "sku"),)),
         Link("Sales of this product", "order_items", (("store", "store"), ("sku", "sku"))),
@@ -291,6 +313,7 @@ _STORES = Browsable(
         _column("time_zone", "Time zone", Kind.TEXT, _EQUAL),
     ),
     default_sort="name",
+    joins="JOIN retail.stores AS own ON own.name = t.name",
     links=(
         Link("Orders of this store", "orders", (("store", "name"),)),
         Link("Stock of this store", "inventory", (("store", "name"),)),

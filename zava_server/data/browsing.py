@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from zava_server.data.identity import Identity
     from zava_server.data.transactions import ReadTransaction, ReadTransactions
 
-_EXAMINED = 2_000
-_FEW = 1_000
+_EXAMINED = 1_200
+_FEW = 800
 # Above this a total is "at least".
 _COUNTED = 1_000
 _SHORTEST_WALK = 50
@@ -146,11 +146,20 @@ async def _few(
     connection: PoolConnectionProxy, request: PageRequest, outside: Sequence[Condition]
 ) -> Sequence[Condition]:
     """Conditions on one column whose index finds no more than `_FEW` rows; empty without such."""
-    for column in dict.fromkeys(c.column for c in outside if c.column.narrows):
-        candidates = [c for c in outside if c.column == column and c.operator != "contains"]
-        if candidates and await _count(connection, request, candidates, _FEW + 1) <= _FEW:
+    for column in dict.fromkeys(c.column for c in outside if _narrows(c)):
+        candidates = [c for c in outside if c.column == column and _narrows(c)]
+        if await _count(connection, request, candidates, _FEW + 1) <= _FEW:
             return candidates
     return ()
+
+
+def _narrows(condition: Condition) -> bool:
+    values = condition.value if condition.operator == "in" else [condition.value]
+    return (
+        condition.column.narrows
+        and condition.operator != "contains"
+        and not any(value in condition.column.common for value in values)
+    )
 
 
 class _Parameters(list[Any]):
@@ -181,14 +190,16 @@ def _page(
         # OFFSET 0 holds the planner to the index by which these were counted.
         found = _all(*_of_store(table), *_conditions(few, table, parameter))
         source = f"(SELECT * FROM {source} WHERE {found} OFFSET 0) AS t"  # noqa: S608 - as below
-    asked = {condition.column.by for condition in outside}
-    scanned = [v for v in table.scanned if v.name in asked or not v.for_filters]
+    store = ["store_id"] if table.by_store else []
+    asked = {*request.sort.sort, *table.key, *store, *(c.column.by for c in request.conditions)}
+    scanned = [value for value in table.scanned if value.name in asked]
+    joins = " ".join(dict.fromkeys(join for value in scanned for join in value.joins))
     walk = parameter(_walk(request, outside, few))
     wanted = [*_of_store(table), *_conditions(inside, table, parameter)]
     segments = " UNION ALL ".join(
         f"""(
             SELECT {", ".join(f"{value.sql} AS {value.name}" for value in scanned)}
-            FROM {source}
+            FROM {source} {joins}
             WHERE {_all(*wanted, *after)}
             ORDER BY {", ".join(f"{value.sql} {direction}" for value in order)}
             LIMIT {walk}
@@ -224,11 +235,15 @@ async def _count(
     """How many rows meet the conditions, counted up to `most`."""
     table, parameter = request.table, _Parameters()
     enough = parameter(most)
+    values = [table.values[condition.column.by] for condition in conditions]
+    joins = " ".join(dict.fromkeys(join for value in values for join in value.joins))
     where = _all(*_of_store(table), *_conditions(conditions, table, parameter))
+    # The order keeps the planner from reading the whole table in hope of finding enough soon.
+    order = ", ".join(value.sql for value in values) or table.values[table.key[0]].sql
     statement = f"""
     SELECT count(*) FROM (
         SELECT FROM {_stores(request, parameter)} CROSS JOIN LATERAL (
-            SELECT FROM {table.source} WHERE {where} LIMIT {enough}
+            SELECT FROM {table.source} {joins} WHERE {where} ORDER BY {order} LIMIT {enough}
         ) AS t
         LIMIT {enough}
     ) AS t"""  # noqa: S608 - as above
