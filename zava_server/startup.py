@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from zava_server.business.search_index import build_search_index
+from zava_server.business.search_index import STEP, IndexedCatalogue, build_search_index
 from zava_server.data.demo.loader import load_demo
 from zava_server.data.embedded import EmbeddedPostgres, explained
 from zava_server.data.embeddings import EmbeddingStore
@@ -16,6 +16,7 @@ from zava_server.data.endpoint import APP_ROLE, Endpoint, check_versions
 from zava_server.data.migrations import applied_migrations, find_migrations, migrate
 from zava_server.data.sessions import session
 from zava_server.data.signing_keys import SigningKey, install_key
+from zava_server.data.vector_index import VectorIndex
 from zava_server.infrastructure.embedders.embedder import CachedEmbedder, Embedder
 from zava_server.infrastructure.errors import DatabaseLost, DatabaseUnavailable, ValidationError
 from zava_server.infrastructure.progress import Progress, ReportProgress, ignore_progress
@@ -142,15 +143,28 @@ async def prepare(
 
 
 async def index_catalogue(
-    owner: Endpoint, embedder: Embedder, report: ReportProgress = ignore_progress
-) -> None:
+    owner: Endpoint,
+    embedder: Embedder,
+    report: ReportProgress = ignore_progress,
+    *,
+    switch: bool = False,
+) -> IndexedCatalogue:
     """Makes every product findable by meaning. Of several processes one works, the others wait.
 
-    Raises DatabaseUnavailable, AIUnavailable.
+    Without `switch` a catalogue that another model serves is left as it is.
+    Raises DatabaseUnavailable, OtherModel, AIUnavailable.
     """
-    async with session(owner) as connection:
-        await connection.execute("SELECT pg_advisory_lock($1)", _INDEX_LOCK)
-        await build_search_index(EmbeddingStore(connection), embedder, report)
+    async with session(owner) as connection, session(owner) as watcher:
+        if not await connection.fetchval("SELECT pg_try_advisory_lock($1)", _INDEX_LOCK):
+            report(Progress(STEP, 0.0, "waiting for another process that embeds"))
+            await connection.execute("SELECT pg_advisory_lock($1)", _INDEX_LOCK)
+        return await build_search_index(
+            EmbeddingStore(connection),
+            VectorIndex(connection, watcher),
+            embedder,
+            report,
+            switch=switch,
+        )
 
 
 async def check_prepared(app: asyncpg.Connection) -> None:

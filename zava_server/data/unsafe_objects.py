@@ -11,7 +11,8 @@ WHERE r.relkind IN ('r', 'p') AND NOT r.is_system
     AND NOT (r.relrowsecurity AND r.relforcerowsecurity)
     AND r.name NOT IN (
         'retail.stores', 'retail.categories', 'retail.product_types', 'retail.products',
-        'retail.product_description_embeddings', 'zava.migrations'
+        'retail.product_description_embeddings', 'zava.embedding_models', 'zava.migrations',
+        'zava.product_words', 'zava.catalogue_words'
     )
     AND (r.is_readable OR r.name = 'retail.product_costs'
         OR r.nspname = 'retail' AND EXISTS (
@@ -44,15 +45,22 @@ LEFT JOIN (VALUES
         '( SELECT is_head_office() AS is_head_office)'),
     ('managers_read', 'managers', 'product_costs',
         '(SELECT retail.may_see_costs())',
-        '( SELECT may_see_costs() AS may_see_costs)')
+        '( SELECT may_see_costs() AS may_see_costs)'),
+    ('readers_see_what_serves', 'readers', 'product_description_embeddings',
+        '(model, dimensions) = (SELECT m.model, m.dimensions'
+        ' FROM zava.embedding_models AS m WHERE m.serving)',
+        '((model, dimensions) = ( SELECT m.model, m.dimensions'
+        ' FROM zava.embedding_models m WHERE m.serving))')
 ) AS known (name, role, subject, good, text) ON known.name = p.polname
 WHERE p.polpermissive
     AND EXISTS (SELECT FROM grantees AS g WHERE g.oid = ANY (p.polroles))
     AND (
         known.name IS NULL
         OR p.polcmd <> 'r'
-        OR replace(pg_get_expr(p.polqual, p.polrelid), 'retail.', '') IS DISTINCT FROM known.text
-        OR known.subject = 'product_costs' AND r.name <> 'retail.product_costs'
+        OR regexp_replace(
+            replace(pg_get_expr(p.polqual, p.polrelid), 'retail.', ''), '\\s+', ' ', 'g'
+        ) IS DISTINCT FROM known.text
+        OR known.subject <> 'store_id' AND r.name <> 'retail.' || known.subject
         OR 0 = ANY (p.polroles)
         OR EXISTS (
             SELECT FROM pg_roles AS o
@@ -60,6 +68,8 @@ WHERE p.polpermissive
                 AND o.rolname <> ALL (CASE known.role
                     WHEN 'managers'
                     THEN ARRAY['store_managers', 'regional_managers', 'head_office']
+                    WHEN 'readers'
+                    THEN ARRAY['store_managers', 'regional_managers', 'head_office', 'viewers']
                     ELSE ARRAY[known.role] END)
         )
     )

@@ -24,7 +24,7 @@ _COLUMNS = _words("""
     total_amount line_no quantity unit_price discount_percent stock_level reorder_point day revenue
     units_sold units_returned line_count list_value discount_value hour month covered_revenue
     visits first_visits previous_day grain visited previously
-    description_embedding model content_hash last_updated
+    description_embedding model dimensions content_hash last_updated
 """)
 
 # Beside the columns above: what jsonb_each, WITH ORDINALITY and ROW(...) name their parts.
