@@ -9,6 +9,8 @@ import logging
 import os
 import signal
 import sys
+from dataclasses import asdict, dataclass
+from datetime import datetime  # noqa: TC003 - cyclopts reads the types of flags
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -21,10 +23,14 @@ from zava_server.infrastructure.settings import load_settings
 from zava_server.progress_lines import progress_on
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Sequence
+    from collections.abc import Callable, Coroutine, Sequence
 
+    from zava_server.data.demo.simulation import Sale
     from zava_server.data.identity import Identity
+    from zava_server.database_commands import DemoPlan
     from zava_server.infrastructure.progress import Progress
+    from zava_server.infrastructure.settings import Settings
+    from zava_server.progress_lines import ProgressBar, ProgressLog
 
 app = App(
     name="zava-server",
@@ -56,6 +62,21 @@ def stdio(*, user: str | None = None, data_dir: DataDir = None) -> None:
     _run(serve_stdio(settings))
 
 
+@Parameter(name="*")
+@dataclass(frozen=True)
+class DemoFlags:
+    """Which demo data; the same seed, end and scale give the same rows."""
+
+    scale: Annotated[
+        float, Parameter(help="Multiplies the demo's 200,000 orders; 0.1 to 50.")
+    ] = 1.0
+    seed: Annotated[int, Parameter(help="Another seed makes another history.")] = 2026
+    until: Annotated[
+        datetime | None,
+        Parameter(help="The last day of the demo's five years, such as 2026-01-31; now."),
+    ] = None
+
+
 @database.command
 def init(
     *,
@@ -70,34 +91,113 @@ def init(
             name="--demo", negative="--no-demo", help="Fill an empty database with demo data."
         ),
     ] = True,
+    flags: DemoFlags | None = None,
 ) -> None:
     """Make the database ready: schema, key, demo data if it is empty, search index."""
     settings = load_settings(data_dir=data_dir)
     configure_logs("WARNING", settings.log_path)
-    from zava_server.database_commands import describe_user, init_database
+    from zava_server.database_commands import init_database
+
+    lines = progress_on(sys.stderr)
+    report = _report_as_json if as_json else lines
+    announce = _announce_users(lines, as_json=as_json)
+
+    async def make() -> None:
+        try:
+            plan = _plan(flags, settings)
+            await init_database(settings, report, announce, hold=hold, demo=demo, plan=plan)
+        finally:
+            lines.end()
+
+    _run(make(), as_json=as_json)
+
+
+@database.command
+def demo(
+    *, data_dir: DataDir = None, as_json: AsJson = False, flags: DemoFlags | None = None
+) -> None:
+    """Fill an empty database with demo data: a retailer with eight stores and five years of sales.
+
+    A database that holds stores is left as it is.
+    """
+    settings = load_settings(data_dir=data_dir)
+    configure_logs("WARNING", settings.log_path)
+    from zava_server.demo_commands import load_demo_data
+
+    lines = progress_on(sys.stderr)
+    report = _report_as_json if as_json else lines
+    announce = _announce_users(lines, as_json=as_json)
+
+    async def make() -> None:
+        try:
+            await load_demo_data(settings, report, announce, _plan(flags, settings))
+        finally:
+            lines.end()
+
+    _run(make(), as_json=as_json)
+
+
+@database.command
+def simulate(
+    *,
+    rate: Annotated[float, Parameter(help="Orders a minute, on average, in all stores.")] = 30.0,
+    data_dir: DataDir = None,
+) -> None:
+    """Let orders come in and stock move, in all stores, until stopped with ctrl-c.
+
+    For looking at live panels: new orders of the hour, returns, deliveries of what ran low. They
+    stay in the database. It may run beside servers, and needs the owner's login.
+    """
+    settings = load_settings(data_dir=data_dir)
+    configure_logs("WARNING", settings.log_path)
+    from zava_server.demo_commands import simulate as let_orders_come_in
+
+    placed = 0
+
+    def begin() -> None:
+        _print(f"{rate:g} orders a minute. Stop with ctrl-c.")
+
+    def announce(sale: Sale) -> None:
+        nonlocal placed
+        placed += 1
+        units = f"{sale.units} {'unit' if abs(sale.units) == 1 else 'units'}"
+        _print(f"{sale.at.astimezone():%H:%M:%S}  {sale.store:<12} {units:>10} {sale.total:>12,.2f}")
+
+    async def run() -> None:
+        try:
+            await let_orders_come_in(settings, rate, begin, announce)
+        finally:
+            if placed:
+                _print(f"Stopped after {placed:,} {'order' if placed == 1 else 'orders'}.")
+
+    _run(run())
+
+
+def _plan(flags: DemoFlags | None, settings: Settings) -> DemoPlan:
+    from zava_server.database_commands import DemoPlan
+    from zava_server.demo_commands import checked
+
+    return checked(DemoPlan(**asdict(flags)) if flags else DemoPlan(), settings)
+
+
+def _announce_users(
+    lines: ProgressBar | ProgressLog, *, as_json: bool
+) -> Callable[[Sequence[Identity]], None]:
+    from zava_server.database_commands import describe_user
 
     def announce(users: Sequence[Identity]) -> None:
         if as_json:
             _print_json({"ready": True, "users": [describe_user(user) for user in users]})
-        else:
-            lines.end()
-            handles = ", ".join(user.handle for user in users)
-            _print(
-                f"Ready. Users: {handles}"
-                if users
-                else "Ready and empty. Fill it with: zava-server db import DIRECTORY"
-            )
+            return
+        lines.end()
+        handles = ", ".join(user.handle for user in users)
+        _print(
+            f"Ready. Users: {handles}"
+            if users
+            else "Ready and empty. Fill it with: zava-server db import DIRECTORY"
+        )
 
-    async def make() -> None:
-        try:
-            await init_database(
-                settings, _report_as_json if as_json else lines, announce, hold=hold, demo=demo
-            )
-        finally:
-            lines.end()
-
-    lines = progress_on(sys.stderr)
-    _run(make(), as_json=as_json)
+    return announce
 
 
 @database.command

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import structlog
 
 from zava_server.data.app_password import set_app_password
+from zava_server.data.demo.loader import DEFAULT_SEED
 from zava_server.data.embedded import EmbeddedPostgres, is_initialised
 from zava_server.data.identity import describe_users, list_users
 from zava_server.data.migrations import applied_migrations, find_migrations, mismatch
@@ -27,6 +29,7 @@ from zava_server.startup import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from datetime import datetime
 
     from zava_server.data.endpoint import Endpoint
     from zava_server.data.identity import Identity
@@ -35,6 +38,16 @@ if TYPE_CHECKING:
     from zava_server.startup import Database
 
 _log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class DemoPlan:
+    """Which demo data an empty database gets: how many orders, of which kind, until when (now)."""
+
+    scale: float = 1.0
+    seed: int = DEFAULT_SEED
+    until: datetime | None = None
+
 
 _COUNTED = ("stores", "products", "customers", "orders", "order_items", "inventory")
 
@@ -46,6 +59,7 @@ async def init_database(
     *,
     hold: bool,
     demo: bool = True,
+    plan: DemoPlan | None = None,
 ) -> None:
     """Makes the database ready and announces its users; `hold` keeps it up until stdin closes.
 
@@ -57,21 +71,42 @@ async def init_database(
         if hold and database.owner is None:
             announce(await _users_of_ready_database(database, settings))
         else:
-            await _make(owner_of(database), settings, report, announce, index=not hold, demo=demo)
+            await make_database(
+                owner_of(database),
+                settings,
+                report,
+                announce,
+                index=not hold,
+                demo=demo,
+                plan=plan or DemoPlan(),
+            )
         if hold:
             await _hold(database, settings)
 
 
-async def _make(
+async def make_database(
     owner: Endpoint,
     settings: Settings,
     report: ReportProgress,
     announce: Callable[[Sequence[Identity]], None],
     *,
     index: bool,
-    demo: bool,
+    demo: bool = True,
+    plan: DemoPlan,
 ) -> None:
-    await prepare(owner, settings, report, demo=demo)
+    """Brings the database up to date, fills an empty one, and announces its users.
+
+    Raises DatabaseUnavailable, ValidationError.
+    """
+    await prepare(
+        owner,
+        settings,
+        report,
+        demo=demo,
+        demo_scale=plan.scale,
+        demo_seed=plan.seed,
+        demo_until=plan.until,
+    )
     if index:
         # Nothing else runs, so that it may have all the cores.
         indexer = choose_embedder(settings, threads=os.cpu_count())

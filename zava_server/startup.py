@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from zava_server.business.search_index import STEP, IndexedCatalogue, build_search_index
-from zava_server.data.demo.loader import load_demo
+from zava_server.data.demo.loader import DEFAULT_SEED, load_demo
 from zava_server.data.embedded import EmbeddedPostgres, explained
 from zava_server.data.embeddings import EmbeddingStore
 from zava_server.data.endpoint import APP_ROLE, Endpoint, check_versions
@@ -114,11 +114,13 @@ async def prepare(
     *,
     demo: bool = True,
     demo_scale: float = 1.0,
+    demo_seed: int = DEFAULT_SEED,
+    demo_until: datetime | None = None,
 ) -> None:
     """Brings schema, identity key and demo data up to date; does only what lacks.
 
-    `demo_scale` multiplies the demo's orders. Without `demo` the database stays empty from now on,
-    for one's own data.
+    `demo_scale` multiplies the demo's orders, which end at `demo_until` (now). Without `demo` the
+    database stays empty from now on, for one's own data.
     Raises DatabaseUnavailable when the database cannot be used, and ValidationError when it is to
     be empty and holds stores already.
     """
@@ -136,7 +138,8 @@ async def prepare(
         if await connection.fetchval(_WANTS_DEMO):
             await load_demo(
                 connection,
-                until=datetime.now(UTC),
+                seed=demo_seed,
+                until=demo_until or datetime.now(UTC),
                 scale=demo_scale,
                 report=report,
             )
