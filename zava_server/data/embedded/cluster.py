@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import shutil
 import stat
@@ -22,6 +21,7 @@ from zava_server.data.embedded.layout import (
     OR_ELSEWHERE,
     belongs_to,
     explained,
+    refuse_file,
 )
 from zava_server.infrastructure.errors import DatabaseUnavailable
 
@@ -64,8 +64,7 @@ def prepare(layout: Layout, account: Account) -> None:
         _make_way(layout.root.parent, account)
         with suppress(FileExistsError):
             layout.root.mkdir(mode=0o700)
-    if not layout.root.is_dir():
-        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(layout.root))
+    refuse_file(layout.root)
     if layout.root.stat().st_uid not in {0, os.geteuid()}:
         raise belongs_to(layout.root, layout.root.stat().st_uid)
     _let_in(layout, account)
@@ -153,11 +152,12 @@ def remove(layout: Layout) -> None:
 
 def _make_way(directory: Path, account: Account) -> None:
     """Makes a directory and its parents; the server's account may pass through those it makes."""
-    missing = [step for step in (directory, *directory.parents) if not step.exists()]
+    missing = [step for step in (directory, *directory.parents) if not os.path.lexists(step)]
     for step in reversed(missing):
         step.mkdir(exist_ok=True)
         if account.is_other:
             step.chmod(0o711)
+    refuse_file(directory)
 
 
 def _let_in(layout: Layout, account: Account) -> None:

@@ -98,8 +98,7 @@ def is_initialised(data_dir: Path) -> bool:
     Raises DatabaseUnavailable when it cannot be looked into.
     """
     with explained(data_dir):
-        if data_dir.exists() and not data_dir.is_dir():
-            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(data_dir))
+        refuse_file(data_dir)
         return (Layout(data_dir).data / "PG_VERSION").is_file()
 
 
@@ -120,6 +119,12 @@ def is_running(data_dir: Path) -> bool:
         finally:
             os.close(file)
         return False
+
+
+def refuse_file(path: Path) -> None:
+    """Raises NotADirectoryError where something else lies in a directory's place."""
+    if path.exists() and not path.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path))
 
 
 def user_name(uid: int) -> str:
