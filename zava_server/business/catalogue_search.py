@@ -3,52 +3,76 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from zava_server.infrastructure.errors import ValidationError
+from zava_server.business.search.answers import SearchAnswer, SearchHit, judged, notice_about
+from zava_server.business.search.bars import SPELLING_GAIN, WORD_WEIGHT, WORDS_BARS, bars_for
+from zava_server.business.search.coverage import CoverageWatch
+from zava_server.business.search.query_text import cleaned, code_key, looks_foreign, parsed
+from zava_server.business.search.requests import SearchRequest, filter_of
+from zava_server.business.search.spelling import corrected, corrections, misspelt
+from zava_server.infrastructure.embedders.wordpiece import bert_uncased
+from zava_server.infrastructure.errors import AIUnavailable, ValidationError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-    from zava_server.data.catalogue import Catalogue, ProductHit
+    from zava_server.business.search.bars import Bars
+    from zava_server.data.catalogue import (
+        Catalogue,
+        ParsedQuery,
+        ProductFilter,
+        ProductHit,
+        QueryWord,
+    )
     from zava_server.data.identity import Identity
     from zava_server.infrastructure.embedders.embedder import Embedder
 
-_MOST_HITS = 100
-_LONGEST_QUERY = 10_000
-
-# Cosine similarities below which a hit is noise, and below which it is only something near, by
-# embedder. Right products for shoppers' sentences lie above 0.4, unrelated ones below 0.25.
-_THRESHOLDS = {"local": (0.25, 0.40), "openai": (0.25, 0.40)}
+__all__ = ["CatalogueSearch", "SearchAnswer", "SearchHit", "SearchRequest"]
 
 
 @dataclass(frozen=True, slots=True)
-class SearchHit:
-    """A product found; `match` is `name`, `sku` or `meaning`, `weak` when it is only near."""
+class _Task:
+    """A query understood: what every way of searching needs."""
 
-    product: ProductHit
-    match: str
-    weak: bool
+    identity: Identity
+    request: SearchRequest
+    query: ParsedQuery
+    words: Sequence[QueryWord]
+    wanted: ProductFilter
+
+    @property
+    def stems(self) -> list[str]:
+        return [stem for word in self.words for stem in word.stems]
+
+    @property
+    def label(self) -> Sequence[str] | None:
+        """The words of a query that names a thing and says nothing about it, else None."""
+        if len(self.words) > 3 or not all(word.stems for word in self.words):
+            return None
+        return [word.text for word in self.words]
+
+    def lowest(self, bars: Bars) -> float:
+        """The least similar to be shown."""
+        return bars.noise if self.request.threshold is None else self.request.threshold
 
 
 @dataclass(frozen=True, slots=True)
-class SearchAnswer:
-    """Hits, best first, and a notice when they need one."""
-
-    hits: Sequence[SearchHit]
+class _Found:
+    products: Sequence[ProductHit]
+    bars: Bars
     mode: str
-    notice: str | None
-    elapsed_ms: float
+    notice: str | None = None
 
 
 class CatalogueSearch:
-    """Exact SKU or name first, then meaning."""
+    """Exact SKU or name first, then meaning, with words to stand in where there is no meaning."""
 
     def __init__(self, catalogue: Catalogue, embedder: Embedder) -> None:
         self._catalogue = catalogue
         self._embedder = embedder
-        self._covered = False
+        self._coverage = CoverageWatch(catalogue, embedder)
 
     async def warm_up(self) -> None:
         """Loads the model before the first search needs it.
@@ -57,63 +81,158 @@ class CatalogueSearch:
         """
         await self._embedder.embed_query("")
 
-    async def search(
-        self, identity: Identity, description: str, max_rows: int, threshold: float | None
-    ) -> SearchAnswer:
+    async def search(self, identity: Identity, request: SearchRequest) -> SearchAnswer:
         """Products that fit a description.
 
-        Raises ValidationError for bad arguments, AIUnavailable when the embedder cannot answer.
+        Raises ValidationError or AuthorizationError for bad arguments, and AIUnavailable where
+        meaning alone was asked for and the embedder cannot answer.
         """
-        description = description.strip()
-        _check(description, max_rows, threshold)
         started = time.perf_counter()
-        exact = await self._catalogue.exact(identity, description)
-        if exact:
-            hits = [
-                SearchHit(p, "sku" if p.sku.upper() == description.upper() else "name", weak=False)
-                for p in exact
-            ]
-            return SearchAnswer(hits[:max_rows], "exact", None, _ms_since(started))
-        noise, near = _THRESHOLDS[self._embedder.name]
-        vector = await self._embedder.embed_query(description)
+        wanted = await filter_of(identity, request, self._catalogue)
+        query = parsed(cleaned(request.query))
+        if not query.text:
+            raise ValidationError(
+                "query_description is empty.", "Describe what the product should do."
+            )
+        if not query.words:
+            return _answer([], "lexical", "There is no word in this to search by.", started)
+        named, words = await self._catalogue.look_up(identity, query, wanted)
+        if request.mode == "semantic":
+            named = []
+        elif named and (
+            named[0].by[0] == "start" or code_key(query.text) == code_key(named[0].sku)
+        ):
+            hits = [SearchHit(product, "sku", weak=False) for product in named]
+            return _answer(hits[: request.max_rows], "exact", None, started)
+        exact = [SearchHit(p, p.by[0], weak=False) for p in named if p.by[0] != "start"]
+        task = _Task(identity, request, query, words, wanted)
+        found, task = await self._find(task)
+        seen = {hit.product.sku for hit in exact}
+        judgement = judged(task.label, found.products, found.bars, _words_by_stem(task.words))
+        hits = [*exact, *(hit for hit in judgement if hit.product.sku not in seen)]
+        about = None if exact else notice_about(hits, task.label)
+        notice = " ".join(text for text in (found.notice, about) if text)
+        return _answer(hits[: request.max_rows], found.mode, notice or None, started)
+
+    async def similar(self, identity: Identity, request: SearchRequest) -> SearchAnswer:
+        """Products like that whose SKU the request's query is, without itself.
+
+        Raises ValidationError for an unknown SKU or bad arguments, AuthorizationError, OtherModel.
+        """
+        started = time.perf_counter()
+        wanted = await filter_of(identity, request, self._catalogue)
+        product = await self._catalogue.vector_of(identity, code_key(cleaned(request.query)))
+        if product is None:
+            raise ValidationError(
+                "There is no product with this SKU.", "Find it with semantic_search_products."
+            )
+        if product.vector is None or product.model is None:
+            return _answer([], "semantic", "This product is not in the search index yet.", started)
+        found = await self._catalogue.nearest(
+            identity,
+            product.vector,
+            product.model,
+            request.threshold or 0.0,
+            request.max_rows + 1,
+            wanted=wanted,
+        )
+        others = [hit for hit in found if hit.sku != product.sku][: request.max_rows]
+        hits = [SearchHit(hit, f"like {product.sku}", weak=False) for hit in others]
+        return _answer(hits, "semantic", None, started)
+
+    async def _find(self, task: _Task) -> tuple[_Found, _Task]:
+        """What fits, and the task as it was carried out: its spelling may have been corrected."""
+        if task.request.mode == "lexical":
+            return await self._by_words(task, None)
+        missing = await self._coverage.missing(task.identity)
+        if task.request.mode == "auto" and missing and missing.many:
+            return await self._by_words(task, missing.notice)
+        try:
+            found, task = await self._by_meaning(task)
+        except AIUnavailable as error:
+            if task.request.mode == "semantic":
+                raise
+            return await self._by_words(task, f"Found by words, not by meaning: {error}")
+        if missing:
+            found = replace(found, notice=" ".join(filter(None, (missing.notice, found.notice))))
+        return found, task
+
+    async def _by_meaning(self, task: _Task) -> tuple[_Found, _Task]:
+        found = await self._nearest(task)
+        if task.request.mode == "semantic":
+            return found, task
+        notice = self._language_notice(task)
+        replacements = await self._corrections(task)
+        if replacements:
+            other = await self._respelt(task, replacements)
+            better = await self._nearest(other)
+            if _best(better) - _best(found) >= SPELLING_GAIN:
+                return replace(better, notice=f"Searched for “{other.query.text}”."), other
+        return replace(found, notice=notice), task
+
+    async def _nearest(self, task: _Task) -> _Found:
+        bars = bars_for(self._embedder.name, len(task.words))
         products = await self._catalogue.nearest(
-            identity, vector, noise if threshold is None else threshold, max_rows
+            task.identity,
+            await self._embedder.embed_query(task.query.text),
+            self._embedder.model,
+            task.lowest(bars),
+            task.request.max_rows,
+            wanted=task.wanted,
+            stems=task.stems,
+            weight=WORD_WEIGHT if task.request.mode == "auto" else 0.0,
         )
-        hits = [SearchHit(p, "meaning", weak=p.similarity < near) for p in products]
-        notice = await self._missing(identity) or _notice(hits)
-        return SearchAnswer(hits, "semantic", notice, _ms_since(started))
+        return _Found(products, bars, "semantic")
 
-    async def _missing(self, identity: Identity) -> str | None:
-        if self._covered:
-            return None
-        coverage = await self._catalogue.coverage(identity, self._embedder.model)
-        self._covered = coverage.share == 1
-        if self._covered:
-            return None
-        return (
-            f"The search index is being made: {coverage.embedded:,} of {coverage.products:,} "
-            "products can be found so far."
+    async def _by_words(self, task: _Task, notice: str | None) -> tuple[_Found, _Task]:
+        replacements = await self._corrections(task)
+        if replacements:
+            task = await self._respelt(task, replacements)
+            spelling = f"Searched for “{task.query.text}”."
+            notice = " ".join(text for text in (notice, spelling) if text)
+        # Somebody may be typing it still.
+        last = task.words[-1]
+        start = None if last.in_catalogue or not last.stems else last.text
+        products = await self._catalogue.by_words(
+            task.identity,
+            [stem for stem in task.stems if start is None or stem not in last.stems],
+            start,
+            task.lowest(WORDS_BARS),
+            task.request.max_rows,
+            task.wanted,
         )
+        return _Found(products, WORDS_BARS, "lexical", notice), task
+
+    async def _corrections(self, task: _Task) -> Mapping[str, str]:
+        in_catalogue = {word.text for word in task.words if word.in_catalogue or not word.stems}
+        unknown = misspelt(
+            task.query.words,
+            lambda word: word in in_catalogue or bert_uncased().knows(word),
+        )
+        if not unknown:
+            return {}
+        return corrections(await self._catalogue.similar_words(task.identity, unknown))
+
+    async def _respelt(self, task: _Task, replacements: Mapping[str, str]) -> _Task:
+        query = parsed(corrected(task.query.text, replacements))
+        _, words = await self._catalogue.look_up(task.identity, query)
+        return replace(task, query=query, words=words)
+
+    def _language_notice(self, task: _Task) -> str | None:
+        if self._embedder.name != "local" or not looks_foreign(task.query.text):
+            return None
+        return "The search model knows English only: these hits may be wrong. Ask in English."
 
 
-def _check(description: str, max_rows: int, threshold: float | None) -> None:
-    if not description:
-        raise ValidationError("query_description is empty.", "Describe what the product should do.")
-    if len(description) > _LONGEST_QUERY:
-        raise ValidationError(f"query_description is over {_LONGEST_QUERY:,} characters.")
-    if not 1 <= max_rows <= _MOST_HITS:
-        raise ValidationError(f"max_rows must be from 1 to {_MOST_HITS}.")
-    if threshold is not None and not 0 <= threshold <= 1:
-        raise ValidationError("similarity_threshold must be from 0 to 1.")
+def _best(found: _Found) -> float:
+    return found.products[0].similarity if found.products else 0.0
 
 
-def _notice(hits: Sequence[SearchHit]) -> str | None:
-    if not hits:
-        return "Nothing in the catalogue comes near this."
-    if all(hit.weak for hit in hits):
-        return "No product fits this well; these are the nearest."
-    return None
+def _words_by_stem(words: Sequence[QueryWord]) -> dict[str, str]:
+    return {stem: word.text for word in words for stem in word.stems}
 
 
-def _ms_since(started: float) -> float:
-    return (time.perf_counter() - started) * 1000
+def _answer(
+    hits: Sequence[SearchHit], mode: str, notice: str | None, started: float
+) -> SearchAnswer:
+    return SearchAnswer(hits, mode, notice, (time.perf_counter() - started) * 1000)

@@ -1,0 +1,1 @@
+"""What a shopper's words mean for a search: read, corrected and judged."""

@@ -1,0 +1,82 @@
+"""What a search answers, and how sure it is of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from zava_server.business.search.naming import is_called
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from zava_server.business.search.bars import Bars
+    from zava_server.data.catalogue import ProductHit
+
+# So similar, a product may lack one of the words of its label.
+_NEARLY_SURE = 0.7
+
+
+@dataclass(frozen=True, slots=True)
+class SearchHit:
+    """A product found; `weak` when it is near but may not be what was asked for.
+
+    `match` says how it was found: `sku`, `name`, `meaning`, `words: …`, `like SKU`.
+    """
+
+    product: ProductHit
+    match: str
+    weak: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SearchAnswer:
+    """Hits, best first, and a notice when they need one.
+
+    `mode` is how they were found: `exact`, `semantic` or `lexical`.
+    """
+
+    hits: Sequence[SearchHit]
+    mode: str
+    notice: str | None
+    elapsed_ms: float
+
+
+def judged(
+    label: Sequence[str] | None,
+    products: Sequence[ProductHit],
+    bars: Bars,
+    words_by_stem: Mapping[str, str],
+) -> list[SearchHit]:
+    """Hits, weak where they are not similar enough or not what the label calls them."""
+    return [
+        SearchHit(product, _match(product, words_by_stem), _is_weak(label, product, bars))
+        for product in products
+    ]
+
+
+def notice_about(hits: Sequence[SearchHit], label: Sequence[str] | None) -> str | None:
+    """A caveat where nothing was found, or nothing that is sure to be right."""
+    if not hits:
+        return "Nothing in the catalogue comes near this."
+    if not all(hit.weak for hit in hits):
+        return None
+    if label:
+        return f"Nothing here is called “{' '.join(label)}”; these come nearest."
+    return "No product fits this well; these come nearest."
+
+
+def _is_weak(label: Sequence[str] | None, product: ProductHit, bars: Bars) -> bool:
+    if product.similarity < bars.near:
+        return True
+    if label is None:
+        return False
+    kind = f"{product.product_type} {product.category}"
+    return not is_called(label, product.name, kind, nearly=product.similarity >= _NEARLY_SURE)
+
+
+def _match(product: ProductHit, words_by_stem: Mapping[str, str]) -> str:
+    if not product.by:
+        return "meaning"
+    words = dict.fromkeys(words_by_stem.get(stem, stem) for stem in product.by)
+    return f"words: {', '.join(words)}"

@@ -1,0 +1,78 @@
+"""A shopper's query as text: cleaned, taken apart, and in which language it is."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from zava_server.data.catalogue import ParsedQuery
+
+MOST_WORDS = 64
+"""Later words of a very long query are left to the embedder."""
+
+_WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
+_CODE = re.compile(r"[^\W_]+(?:[-./_][^\W_]+)*")
+_SHORTEST_CODE, _LONGEST_CODE = 4, 32
+_LATIN_ENDS = 0x24F
+
+# Function words of languages that share the alphabet, without those that are English words too.
+_FOREIGN_TEXT = """
+der das und ist nicht mein meine ein eine einen für mit auf zum zur dem den wie ich suche
+le les des une pour qui est pas mon dans avec sur du au aux je cherche comment
+el los las una para que mi mis con del por como necesito busco algo
+il lo gli una che non mio mia per come cerco qualcosa della
+het een voor mijn niet met ik zoek van
+uma meu minha não preciso
+"""
+_FOREIGN = frozenset(_FOREIGN_TEXT.split())
+
+
+def cleaned(query: str) -> str:
+    """`query` on one line, without what the database or the embedder cannot take.
+
+    Control characters (NUL among them) become spaces; halves of surrogate pairs go.
+    """
+    sound = query.encode("utf-8", "ignore").decode("utf-8")
+    return " ".join("".join(" " if unicodedata.category(c) == "Cc" else c for c in sound).split())
+
+
+def parsed(query: str) -> ParsedQuery:
+    """What a clean query consists of."""
+    return ParsedQuery(query, words_of(query), codes_in(query), code_start(query))
+
+
+def words_of(query: str) -> list[str]:
+    """The words of `query` in lower case, each once, in order; numbers are words too."""
+    found = (match.group().replace("’", "'").lower() for match in _WORD.finditer(query))
+    return list(dict.fromkeys(found))[:MOST_WORDS]
+
+
+def code_key(text: str) -> str:
+    """Letters and digits of `text` in capitals, as `zava.sku_key` makes it of a SKU."""
+    return re.sub(r"[\W_]+", "", text).upper()
+
+
+def codes_in(query: str) -> list[str]:
+    """Keys of what could be a SKU: words with a digit in them, and the query as a whole."""
+    parts = [code_key(m.group()) for m in _CODE.finditer(query) if re.search(r"\d", m.group())]
+    keys = (code_key(query), *parts)
+    fitting = (key for key in keys if _SHORTEST_CODE <= len(key) <= _LONGEST_CODE)
+    return list(dict.fromkeys(fitting))[:MOST_WORDS]
+
+
+def code_start(query: str) -> str | None:
+    """The key of `query` if it may begin a SKU: one word, with a digit or a dash."""
+    if not _CODE.fullmatch(query) or not re.search(r"[\d-]", query):
+        return None
+    key = code_key(query)
+    return key if _SHORTEST_CODE <= len(key) <= _LONGEST_CODE else None
+
+
+def looks_foreign(query: str) -> bool:
+    """Whether `query` is probably not English, by its script or its small words."""
+    letters = [c for c in query if c.isalpha()]
+    if letters and sum(ord(c) > _LATIN_ENDS for c in letters) > len(letters) / 2:
+        return True
+    words = words_of(query)
+    foreign = sum(word in _FOREIGN for word in words)
+    return foreign >= 1 and foreign * 4 >= len(words)
