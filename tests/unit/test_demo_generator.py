@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -206,6 +206,20 @@ class TestCalendar:
             hours = {at.hour for at in times if at.utcoffset() == timedelta(hours=offset)}
             assert hours == set(range(7, 21))
         assert {at.hour for at in times if at.weekday() == 6} == set(range(8, 19))
+
+    def test_shops_rest_on_thanksgiving_and_christmas_and_the_web_does_not(
+        self, full_size: Demo
+    ) -> None:
+        online = full_size["orders"]["store_id"] == full_size.store_id[b"Online"]
+        at = full_size["orders"]["order_date"]
+        in_shops = {time.date() for time in full_size.local_time(at[~online])}
+        on_the_web = {time.date() for time in full_size.local_time(at[online])}
+        thanksgivings = [date(2021, 11, 25), date(2022, 11, 24), date(2023, 11, 23)]
+        thanksgivings += [date(2024, 11, 28), date(2025, 11, 27)]
+        holidays = {*thanksgivings, *(date(year, 12, 25) for year in range(2021, 2026))}
+        every_day = {OPENING_DAY.date() + timedelta(n) for n in range(5 * 365 + 2)}
+        assert every_day - in_shops == holidays
+        assert every_day == on_the_web
 
     def test_online_sells_around_the_clock_and_most_in_the_evening(
         self, demo: Demo, in_shop: Column

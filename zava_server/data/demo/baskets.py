@@ -158,6 +158,10 @@ def bring_back(
     delay = 1 + rng.exponential(_RETURN_MEAN_DAYS, len(line))
     day = visits.day[lines.order[line]] + np.minimum(delay, _RETURN_MAX_DAYS).astype(np.int32)
     line, day = line[day < len(timeline)], day[day < len(timeline)]
+    if rhythm.rests:
+        # Closed: they come the day after. No holiday follows another.
+        day = day + timeline.holiday[day].astype(np.int32)
+        line, day = line[day < len(timeline)], day[day < len(timeline)]
     at = timeline.moments(rng, day, rhythm)
     in_time = at <= timeline.until
     line, day, at = line[in_time], day[in_time], at[in_time]

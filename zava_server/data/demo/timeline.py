@@ -25,14 +25,19 @@ DAYS_A_YEAR = 365.25
 _NOON = 12 * 3600
 # Clocks change at 2:00; by 3:00 the new time holds on both days of the year.
 _AFTER_CLOCK_CHANGE = 3 * 3600
+_NOVEMBER, _THURSDAY = 11, 3
 
 
 @dataclass(frozen=True)
 class Rhythm:
-    """How a week goes: `weekdays` (7,) from Monday weigh days, `hours` (7, 24) their hours."""
+    """How a week goes: `weekdays` (7,) from Monday weigh days, `hours` (7, 24) their hours.
+
+    `rests` says whether holidays are kept.
+    """
 
     weekdays: NDArray[np.float64]
     hours: NDArray[np.float64]
+    rests: bool
 
     @cached_property
     def hour_table(self) -> NDArray[np.float64]:
@@ -54,8 +59,11 @@ _WEB += [9.5, 9, 7, 4]
 IN_STORE = Rhythm(
     np.array([0.84, 0.82, 0.86, 0.90, 1.06, 1.36, 1.16]),
     np.array([_WORKDAY] * 5 + [_SATURDAY, _SUNDAY]),
+    rests=True,
 )
-ONLINE = Rhythm(np.array([1.0, 0.96, 0.94, 0.93, 0.92, 1.08, 1.17]), np.array([_WEB] * 7))
+ONLINE = Rhythm(
+    np.array([1.0, 0.96, 0.94, 0.93, 0.92, 1.08, 1.17]), np.array([_WEB] * 7), rests=False
+)
 
 
 @dataclass(frozen=True)
@@ -95,6 +103,17 @@ class Timeline:
     def weekday(self) -> Days:
         """0 is Monday; 1970-01-01 was a Thursday."""
         return ((self.dates.astype(np.int64) + 3) % 7).astype(np.int32)
+
+    @cached_property
+    def holiday(self) -> NDArray[np.bool_]:
+        """The days on which the stores stay closed: Thanksgiving and Christmas, (days,)."""
+        month = self.dates.astype("datetime64[M]")
+        month_number = month.astype(np.int64) % 12 + 1
+        day = (self.dates - month).astype(np.int64) + 1
+        thanksgiving = (month_number == _NOVEMBER) & (self.weekday == _THURSDAY)
+        thanksgiving &= (day > 21) & (day <= 28)
+        closed: NDArray[np.bool_] = thanksgiving | (month_number == 12) & (day == 25)
+        return closed
 
     @cached_property
     def years(self) -> NDArray[np.float64]:

@@ -64,6 +64,8 @@ def orders_per_day(
     """
     weight = (1 + GROWTH) ** timeline.years * rhythm.weekdays[timeline.weekday] * season
     weight *= rng.lognormal(0, _DAY_NOISE, len(timeline))
+    if rhythm.rests:
+        weight[timeline.holiday] = 0
     orders: NDArray[np.int64] = rng.poisson(weight * (total / weight.sum()))
     return orders
 
