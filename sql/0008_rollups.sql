@@ -64,6 +64,11 @@ CREATE TABLE retail.hourly_sales (
     hour smallint NOT NULL,
     revenue numeric(14, 2) NOT NULL,
     orders bigint NOT NULL,
+    units_sold bigint NOT NULL,
+    units_returned bigint NOT NULL,
+    list_value numeric(14, 2) NOT NULL,
+    discount_value numeric(18, 6) NOT NULL,
+    line_count bigint NOT NULL,
     created_at timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (store_id, day, hour)
 );
@@ -73,6 +78,11 @@ COMMENT ON COLUMN retail.hourly_sales.day IS 'The day in the store''s time zone.
 COMMENT ON COLUMN retail.hourly_sales.hour IS 'The hour of the day, 0 to 23.';
 COMMENT ON COLUMN retail.hourly_sales.revenue IS 'Sum of line totals, returns negative, US dollars.';
 COMMENT ON COLUMN retail.hourly_sales.orders IS 'Orders with at least one line of positive quantity.';
+COMMENT ON COLUMN retail.hourly_sales.units_sold IS 'Units on lines with a positive quantity.';
+COMMENT ON COLUMN retail.hourly_sales.units_returned IS 'Units on lines with a negative quantity, as a positive number.';
+COMMENT ON COLUMN retail.hourly_sales.list_value IS 'Quantity times unit price of lines with a positive quantity, US dollars.';
+COMMENT ON COLUMN retail.hourly_sales.discount_value IS 'What discounts took off these, US dollars.';
+COMMENT ON COLUMN retail.hourly_sales.line_count IS 'How many order lines are in these figures.';
 COMMENT ON COLUMN retail.hourly_sales.created_at IS 'When the row was made.';
 
 CREATE TABLE retail.monthly_sales (
@@ -134,6 +144,25 @@ COMMENT ON COLUMN retail.daily_margins.cost IS 'Quantity times cost of these lin
 COMMENT ON COLUMN retail.daily_margins.line_count IS 'How many order lines have a known cost.';
 COMMENT ON COLUMN retail.daily_margins.created_at IS 'When the row was made.';
 
+CREATE TABLE retail.hourly_margins (
+    store_id uuid NOT NULL,
+    day date NOT NULL,
+    hour smallint NOT NULL,
+    covered_revenue numeric(14, 2) NOT NULL,
+    cost numeric(16, 2) NOT NULL,
+    line_count bigint NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (store_id, day, hour)
+);
+COMMENT ON TABLE retail.hourly_margins IS 'What the sold goods cost, by store, local day and hour, at today''s costs; for managers only.';
+COMMENT ON COLUMN retail.hourly_margins.store_id IS 'The store, in retail.stores.';
+COMMENT ON COLUMN retail.hourly_margins.day IS 'The day in the store''s time zone.';
+COMMENT ON COLUMN retail.hourly_margins.hour IS 'The hour of the day, 0 to 23.';
+COMMENT ON COLUMN retail.hourly_margins.covered_revenue IS 'Revenue of lines whose product''s cost is known, US dollars.';
+COMMENT ON COLUMN retail.hourly_margins.cost IS 'Quantity times cost of these lines, returns negative, US dollars.';
+COMMENT ON COLUMN retail.hourly_margins.line_count IS 'How many order lines have a known cost.';
+COMMENT ON COLUMN retail.hourly_margins.created_at IS 'When the row was made.';
+
 CREATE TABLE retail.visits (
     store_id uuid NOT NULL,
     customer_id uuid NOT NULL,
@@ -144,7 +173,7 @@ CREATE TABLE retail.visits (
     created_at timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (store_id, customer_id, order_date, order_id)
 );
-CREATE INDEX visits_by_day ON retail.visits (store_id, day) INCLUDE (previous_day, order_date);
+CREATE INDEX visits_by_day ON retail.visits (store_id, day, previous_day) INCLUDE (order_date);
 COMMENT ON TABLE retail.visits IS 'Orders that count (completed, with a line of positive quantity) by known customers.';
 COMMENT ON COLUMN retail.visits.store_id IS 'The store, in retail.stores.';
 COMMENT ON COLUMN retail.visits.customer_id IS 'Who bought, in retail.customers.';
@@ -193,11 +222,15 @@ COMMENT ON COLUMN retail.repeat_visits.created_at IS 'When the row was made.';
 SELECT identity.protect_tenant_table(tenant_table::regclass)
 FROM unnest(ARRAY[
     'retail.daily_totals', 'retail.hourly_sales', 'retail.monthly_sales', 'retail.monthly_products',
-    'retail.daily_margins', 'retail.visits', 'retail.daily_visits', 'retail.repeat_visits'
+    'retail.daily_margins', 'retail.hourly_margins', 'retail.visits', 'retail.daily_visits',
+    'retail.repeat_visits'
 ]) AS tenant_table;
 
 -- On top of the tenant policies, which it narrows.
 CREATE POLICY only_who_may_see_costs ON retail.daily_margins AS RESTRICTIVE FOR SELECT
+    TO store_managers, regional_managers, head_office
+    USING ((SELECT retail.may_see_costs()));
+CREATE POLICY only_who_may_see_costs ON retail.hourly_margins AS RESTRICTIVE FOR SELECT
     TO store_managers, regional_managers, head_office
     USING ((SELECT retail.may_see_costs()));
 
@@ -310,14 +343,22 @@ BEGIN
             FROM orders JOIN sales USING (store_id, order_id)
             GROUP BY store_id, day, hour
         ),
+        hours AS MATERIALIZED (
+            SELECT store_id, day, hour, sum(total_amount) AS revenue,
+                coalesce(sum(quantity) FILTER (WHERE quantity > 0), 0) AS units_sold,
+                coalesce(-sum(quantity) FILTER (WHERE quantity < 0), 0) AS units_returned,
+                coalesce(sum(list_value), 0) AS list_value,
+                coalesce(sum(discount_value), 0) AS discount_value,
+                count(*) AS line_count
+            FROM lines GROUP BY store_id, day, hour
+        ),
         into_hours AS (
-            INSERT INTO retail.hourly_sales (store_id, day, hour, revenue, orders)
-            SELECT l.store_id, l.day, l.hour, l.revenue, coalesce(o.orders, 0)
-            FROM (
-                SELECT store_id, day, hour, sum(total_amount) AS revenue
-                FROM lines GROUP BY store_id, day, hour
-            ) AS l
-            LEFT JOIN hourly_orders AS o USING (store_id, day, hour)
+            INSERT INTO retail.hourly_sales
+                (store_id, day, hour, revenue, orders, units_sold, units_returned,
+                    list_value, discount_value, line_count)
+            SELECT h.store_id, h.day, h.hour, h.revenue, coalesce(o.orders, 0), h.units_sold,
+                h.units_returned, h.list_value, h.discount_value, h.line_count
+            FROM hours AS h LEFT JOIN hourly_orders AS o USING (store_id, day, hour)
             ORDER BY store_id, day, hour
         ),
         into_sales AS (
@@ -330,21 +371,28 @@ BEGIN
             FROM lines GROUP BY store_id, day, category_id
             ORDER BY store_id, day, category_id
         ),
-        into_margins AS (
+        margins AS MATERIALIZED (
+            SELECT store_id, day, hour, sum(covered_revenue) AS covered_revenue,
+                sum(cost) AS cost, count(*) AS line_count
+            FROM lines WHERE cost IS NOT NULL GROUP BY store_id, day, hour
+        ),
+        into_hourly_margins AS (
+            INSERT INTO retail.hourly_margins
+                (store_id, day, hour, covered_revenue, cost, line_count)
+            SELECT * FROM margins ORDER BY store_id, day, hour
+        ),
+        into_daily_margins AS (
             INSERT INTO retail.daily_margins (store_id, day, covered_revenue, cost, line_count)
-            SELECT store_id, day, sum(covered_revenue), sum(cost), count(*)
-            FROM lines WHERE cost IS NOT NULL GROUP BY store_id, day
+            SELECT store_id, day, sum(covered_revenue), sum(cost), sum(line_count)
+            FROM margins GROUP BY store_id, day
             ORDER BY store_id, day
         ),
         %s
         totals AS (
-            SELECT store_id, day, sum(total_amount) AS revenue,
-                coalesce(sum(quantity) FILTER (WHERE quantity > 0), 0) AS units_sold,
-                coalesce(-sum(quantity) FILTER (WHERE quantity < 0), 0) AS units_returned,
-                coalesce(sum(list_value), 0) AS list_value,
-                coalesce(sum(discount_value), 0) AS discount_value,
-                count(*) AS line_count
-            FROM lines GROUP BY store_id, day
+            SELECT store_id, day, sum(revenue) AS revenue, sum(units_sold) AS units_sold,
+                sum(units_returned) AS units_returned, sum(list_value) AS list_value,
+                sum(discount_value) AS discount_value, sum(line_count) AS line_count
+            FROM hours GROUP BY store_id, day
         ),
         daily_orders AS (
             SELECT store_id, day, sum(orders) AS orders FROM hourly_orders GROUP BY store_id, day
@@ -377,6 +425,8 @@ BEGIN
     DELETE FROM retail.daily_totals AS r USING unnest(stores, days) AS t (store_id, day)
     WHERE r.store_id = t.store_id AND r.day = t.day;
     DELETE FROM retail.daily_margins AS r USING unnest(stores, days) AS t (store_id, day)
+    WHERE r.store_id = t.store_id AND r.day = t.day;
+    DELETE FROM retail.hourly_margins AS r USING unnest(stores, days) AS t (store_id, day)
     WHERE r.store_id = t.store_id AND r.day = t.day;
     -- The index finds the orders by their instants, with three hours to spare: where clocks go back
     -- over midnight, a local day has no single first instant.
@@ -518,6 +568,7 @@ BEGIN
     DELETE FROM retail.hourly_sales WHERE store_id = ANY (stores);
     DELETE FROM retail.daily_totals WHERE store_id = ANY (stores);
     DELETE FROM retail.daily_margins WHERE store_id = ANY (stores);
+    DELETE FROM retail.hourly_margins WHERE store_id = ANY (stores);
     DELETE FROM retail.monthly_sales WHERE store_id = ANY (stores);
     DELETE FROM retail.monthly_products WHERE store_id = ANY (stores);
     DELETE FROM retail.visits WHERE store_id = ANY (stores);
@@ -799,18 +850,32 @@ BEGIN
     END IF;
     PERFORM retail.lock_rollups(ARRAY(SELECT store_id FROM retail.stores));
     EXECUTE format($sql$
+        WITH more AS MATERIALIZED (
+            SELECT c.store_id, c.day, c.hour, sum(d.known * i.total_amount) AS covered_revenue,
+                sum(d.cost * i.quantity) AS cost, sum(d.known) AS line_count
+            FROM (%s) AS d
+            JOIN retail.order_items AS i USING (product_id)
+            JOIN retail.completed_orders AS c USING (store_id, order_id)
+            GROUP BY c.store_id, c.day, c.hour
+        ),
+        by_hour AS (
+            INSERT INTO retail.hourly_margins AS r
+                (store_id, day, hour, covered_revenue, cost, line_count)
+            SELECT * FROM more
+            ON CONFLICT (store_id, day, hour) DO UPDATE SET
+                covered_revenue = r.covered_revenue + excluded.covered_revenue,
+                cost = r.cost + excluded.cost,
+                line_count = r.line_count + excluded.line_count
+        )
         INSERT INTO retail.daily_margins AS r (store_id, day, covered_revenue, cost, line_count)
-        SELECT c.store_id, c.day, sum(d.known * i.total_amount), sum(d.cost * i.quantity),
-            sum(d.known)
-        FROM (%s) AS d
-        JOIN retail.order_items AS i USING (product_id)
-        JOIN retail.completed_orders AS c USING (store_id, order_id)
-        GROUP BY c.store_id, c.day
+        SELECT store_id, day, sum(covered_revenue), sum(cost), sum(line_count)
+        FROM more GROUP BY store_id, day
         ON CONFLICT (store_id, day) DO UPDATE SET
             covered_revenue = r.covered_revenue + excluded.covered_revenue,
             cost = r.cost + excluded.cost,
             line_count = r.line_count + excluded.line_count
         $sql$, differences);
+    DELETE FROM retail.hourly_margins WHERE line_count = 0;
     DELETE FROM retail.daily_margins WHERE line_count = 0;
     RETURN NULL;
 END

@@ -71,8 +71,16 @@ RECOMPUTED = {
         FROM lines GROUP BY 1, 2""",
     "hourly_sales": """
         SELECT store_id, day, hour, sum(total_amount) AS revenue,
-            count(DISTINCT order_id) FILTER (WHERE quantity > 0) AS orders
+            count(DISTINCT order_id) FILTER (WHERE quantity > 0) AS orders,
+            sum(sold) AS units_sold, sum(returned) AS units_returned,
+            sum(sold * unit_price) AS list_value,
+            sum(sold * unit_price * discount_percent / 100) AS discount_value,
+            count(*) AS line_count
         FROM lines GROUP BY 1, 2, 3""",
+    "hourly_margins": """
+        SELECT store_id, day, hour, sum(total_amount) AS covered_revenue,
+            sum(quantity * cost) AS cost, count(*) AS line_count
+        FROM lines WHERE cost IS NOT NULL GROUP BY 1, 2, 3""",
     "daily_margins": """
         SELECT store_id, day, sum(total_amount) AS covered_revenue, sum(quantity * cost) AS cost,
             count(*) AS line_count

@@ -26,7 +26,7 @@ CATALOGUE = ["stores", "categories", "product_types", "products", "product_descr
 TENANT = [
     "customers", "orders", "order_items", "inventory", "store_managers", "daily_sales",
     "daily_totals", "daily_margins", "hourly_sales", "monthly_sales", "monthly_products",
-    "visits", "daily_visits", "repeat_visits",
+    "hourly_margins", "visits", "daily_visits", "repeat_visits",
 ]  # fmt: skip
 COSTS = ["product_costs"]
 EVERYBODY = ["catalogue-agent", "tacoma", "puget-sound", "head-office"]

@@ -35,6 +35,7 @@ _ROLLUPS = (
     "daily_sales",
     "daily_totals",
     "daily_margins",
+    "hourly_margins",
     "hourly_sales",
     "monthly_sales",
     "monthly_products",

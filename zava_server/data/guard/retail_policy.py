@@ -14,7 +14,7 @@ def _words(text: str) -> frozenset[str]:
 _RELATIONS = _words("""
     stores store_managers categories product_types products product_costs
     product_description_embeddings customers orders order_items inventory daily_sales
-    daily_totals daily_margins hourly_sales monthly_sales monthly_products
+    daily_totals daily_margins hourly_sales hourly_margins monthly_sales monthly_products
     visits daily_visits repeat_visits
 """)
 
