@@ -1,0 +1,241 @@
+"""A store's figures of a period, against the period before and the same period last year."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+from time import perf_counter
+from typing import TYPE_CHECKING, TypeVar
+from zoneinfo import ZoneInfo
+
+from zava_server.business.changes import changes, driver, stretches_of, stretches_told
+from zava_server.business.metrics import Metrics, metrics_of, money, share
+from zava_server.business.own_stores import own_stores
+from zava_server.business.periods import Periods, Span, periods_at
+from zava_server.business.stock import stock_insights, stock_rules
+from zava_server.data.performance import Cut, Part, Visits, Window
+from zava_server.data.sums import Sums
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from uuid import UUID
+
+    from zava_server.business.insights import Insight
+    from zava_server.data.identity import Identity
+    from zava_server.data.performance import Performance, PerformanceReader, StoreClock
+
+K = TypeVar("K", int, str)
+
+CURRENT, PREVIOUS, LAST_YEAR = "current", "previous", "last_year"
+# Where clocks go back, a local hour has no single first instant; nowhere by more than this.
+_UNSURE = timedelta(hours=3)
+_SEES_NO_COSTS = "viewer"
+_WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """A part of the current period: a category, a weekday or an hour.
+
+    `share` is that of revenue. Orders are not known by category, units sold not by hour: 0.
+    """
+
+    name: str
+    revenue: float
+    share: float | None
+    orders: int
+    units: int
+
+
+@dataclass(frozen=True, slots=True)
+class StorePerformance:
+    """The answer; `store_id` and `time_zone` are None where several stores have several."""
+
+    store_id: UUID | None
+    store: str
+    periods: Periods
+    time_zone: str | None
+    current: Metrics
+    previous: Metrics
+    last_year: Metrics
+    by_category: Sequence[Slice]
+    by_weekday: Sequence[Slice]
+    by_hour: Sequence[Slice]
+    insights: Sequence[Insight]
+    elapsed_ms: float
+
+
+class StorePerformanceService:
+    """Puts stores' figures together."""
+
+    def __init__(
+        self, performance: Performance, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
+        self._performance = performance
+        self._now = now
+
+    async def performance(
+        self, identity: Identity, store: str | None, time_period: str
+    ) -> StorePerformance:
+        """The figures of one of the caller's stores, or of all of them together.
+
+        Raises AuthorizationError for a store that is not the caller's, ValidationError for a
+        period of no known form.
+        """
+        started = perf_counter()
+        store_ids = own_stores(identity, store)
+        now = self._now()
+        # Before a connection is taken.
+        periods_at(time_period, now.replace(tzinfo=None))
+        with_costs = identity.role != _SEES_NO_COSTS
+        async with self._performance.read_as(identity) as reader:
+            clocks = await reader.stores(store_ids, now)
+            periods, windows = _windows(clocks, time_period, now)
+            current = [window for window in windows if window.period == CURRENT]
+            cuts = await reader.cuts(windows, with_costs=with_costs)
+            days = await reader.totals(windows)
+            margins = await reader.margins(windows) if with_costs else []
+            categories = await reader.categories(current)
+            hours = await reader.hours(current)
+            visits = await reader.visits(windows)
+            insights = await _insights(reader, store_ids, periods, now, clocks)
+        totals = [*cuts, *days, *margins]
+
+        def metrics(period: str) -> Metrics:
+            return metrics_of(
+                _sum(totals, period), visits.get(period, Visits()), with_costs=with_costs
+            )
+
+        zones = {clock.time_zone for clock in clocks}
+        return StorePerformance(
+            store_id=store_ids[0] if len(store_ids) == 1 else None,
+            store=clocks[0].name if len(clocks) == 1 else f"{len(clocks)} stores",
+            periods=periods,
+            time_zone=zones.pop() if len(zones) == 1 else None,
+            current=metrics(CURRENT),
+            previous=metrics(PREVIOUS),
+            last_year=metrics(LAST_YEAR),
+            by_category=sorted(
+                _slices(categories, lambda part: part.category, str),
+                key=lambda slice_: (-slice_.revenue, slice_.name),
+            ),
+            by_weekday=_slices(
+                totals, lambda part: part.weekday, lambda number: _WEEKDAYS[number - 1]
+            ),
+            by_hour=_slices(
+                [*cuts, *hours], lambda part: part.hour, lambda number: f"{number:02d}"
+            ),
+            insights=insights,
+            elapsed_ms=(perf_counter() - started) * 1000,
+        )
+
+
+def windows_of(
+    clocks: Sequence[StoreClock], spans: Callable[[datetime], dict[str, Span]], now: datetime
+) -> list[Window]:
+    """A window a store and span; `spans` gives them by name for a store's local time."""
+    windows = []
+    for clock in clocks:
+        zone = ZoneInfo(clock.time_zone)
+        local = now.astimezone(zone)
+        for name, span in spans(local.replace(tzinfo=None)).items():
+            ends_now = span.until == local.date() and span.cut == local.time()
+            if ends_now and not clock.has_later_orders:
+                # Today has nothing yet but what lies before now: the day as a whole.
+                span = Span(span.start, span.until + timedelta(days=1))
+            windows.append(
+                Window(
+                    name,
+                    clock.store_id,
+                    span.start,
+                    span.until,
+                    # Now itself, where it is now: an hour that comes twice has two instants.
+                    _cut(span, zone, now if ends_now else None),
+                    span.whole_months,
+                    span.loose_days,
+                )
+            )
+    return windows
+
+
+def _cut(span: Span, zone: ZoneInfo, now: datetime | None) -> Cut | None:
+    if span.cut is None:
+        return None
+    hour = datetime.combine(span.until, time(span.cut.hour), zone)
+    midnight = datetime.combine(span.until, time.min, zone)
+    # In UTC, since arithmetic within a zone is on the clock's face.
+    return Cut(
+        hour=span.cut.hour,
+        hour_since=hour.astimezone(UTC) - _UNSURE,
+        day_since=midnight.astimezone(UTC) - _UNSURE,
+        at=now or span.end.replace(tzinfo=zone),
+    )
+
+
+def _windows(
+    clocks: Sequence[StoreClock], time_period: str, now: datetime
+) -> tuple[Periods, list[Window]]:
+    def spans(local: datetime) -> dict[str, Span]:
+        periods = periods_at(time_period, local)
+        return {
+            CURRENT: periods.current,
+            PREVIOUS: periods.previous,
+            LAST_YEAR: periods.last_year,
+        }
+
+    zone = ZoneInfo(clocks[0].time_zone)
+    first = periods_at(time_period, now.astimezone(zone).replace(tzinfo=None))
+    return first, windows_of(clocks, spans, now)
+
+
+async def _insights(
+    reader: PerformanceReader,
+    store_ids: Sequence[UUID],
+    periods: Periods,
+    now: datetime,
+    clocks: Sequence[StoreClock],
+) -> list[Insight]:
+    found: list[Insight] = []
+    daily_revenue = 0.0
+    stretches = stretches_of(periods.current)
+    if stretches is not None:
+        history = await reader.totals_by_stretch(store_ids, stretches)
+        daily_revenue = float(history[-1].revenue) / stretches.days
+        for change in changes(history, stretches):
+            found.append(change)
+            if change.metric == "revenue":
+                categories = await reader.categories_by_stretch(store_ids, stretches)
+                drives = driver(change, categories, stretches_told(history))
+                found += [drives] if drives else []
+    # Stock is what it is now, and says nothing about a period that is over.
+    if periods.current.cut is not None:
+        local = now.astimezone(ZoneInfo(clocks[0].time_zone)).replace(tzinfo=None)
+        alerts = await reader.stock_alerts(store_ids, stock_rules(local))
+        found += stock_insights(alerts, daily_revenue)
+    return found
+
+
+def _sum(parts: Sequence[Part], period: str) -> Sums:
+    return sum((part.sums for part in parts if part.period == period), Sums())
+
+
+def _slices(
+    parts: Sequence[Part], key: Callable[[Part], K | None], name: Callable[[K], str]
+) -> list[Slice]:
+    """The current period by `key`, in its order."""
+    groups: dict[K, Sums] = {}
+    for part in parts:
+        value = key(part)
+        if part.period == CURRENT and value is not None:
+            groups[value] = groups.get(value, Sums()) + part.sums
+    total = sum((sums.revenue for sums in groups.values()), Sums().revenue)
+    return [
+        Slice(
+            name=name(value),
+            revenue=money(sums.revenue),
+            share=share(sums.revenue, total),
+            orders=sums.orders,
+            units=sums.units_sold,
+        )
+        for value, sums in sorted(groups.items(), key=lambda item: item[0])
+    ]

@@ -1,0 +1,120 @@
+"""Stock against recent sales: what is out, what runs out, what lies."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import date
+    from decimal import Decimal
+    from uuid import UUID
+
+    from asyncpg.pool import PoolConnectionProxy
+
+# Sales are those of whole months and of the month under way, $3 days in all. A product of which
+# hardly anything is sold says little by being out, and one that is new little by not selling.
+_ALERTS = """
+WITH sold AS (
+    SELECT m.store_id, m.product_id, sum(m.units_sold)::float8 AS units,
+        sum(m.revenue)::float8 AS revenue
+    FROM retail.monthly_products AS m
+    WHERE m.store_id = ANY ($1) AND m.month >= $2
+    GROUP BY m.store_id, m.product_id
+),
+stock AS (
+    SELECT i.store_id, i.product_id, i.stock_level, i.reorder_point,
+        coalesce(s.units, 0) / $3 AS units_per_day,
+        coalesce(s.revenue, 0) / $3 AS revenue_per_day,
+        CASE
+            WHEN i.stock_level = 0 AND s.units >= $4 THEN 'out_of_stock'
+            WHEN i.stock_level > 0 AND i.stock_level <= i.reorder_point AND s.units > 0
+                THEN 'reorder'
+            WHEN i.stock_level > 0 AND i.created_at < $2
+                AND i.stock_level > coalesce(s.units, 0) / $3 * $5 THEN 'slow_mover'
+        END AS kind
+    FROM retail.inventory AS i
+    LEFT JOIN sold AS s USING (store_id, product_id)
+    WHERE i.store_id = ANY ($1)
+),
+alerts AS (
+    SELECT a.*, p.sku, p.name, p.category_id,
+        (a.stock_level * coalesce(k.cost, p.base_price))::numeric AS stock_value,
+        CASE WHEN a.kind = 'slow_mover'
+            THEN -(a.stock_level * coalesce(k.cost, p.base_price))::float8
+            WHEN a.kind = 'reorder' THEN a.stock_level / a.units_per_day
+            ELSE -a.revenue_per_day
+        END AS urgency
+    FROM stock AS a
+    JOIN retail.products AS p USING (product_id)
+    LEFT JOIN retail.product_costs AS k USING (product_id)
+    WHERE a.kind IS NOT NULL
+),
+ranked AS (
+    SELECT a.*, row_number() OVER (PARTITION BY kind ORDER BY urgency, sku, store_id) AS rank,
+        count(*) OVER (PARTITION BY kind) AS alike,
+        sum(revenue_per_day) OVER (PARTITION BY kind) AS revenue_per_day_alike,
+        sum(stock_value) OVER (PARTITION BY kind) AS stock_value_alike
+    FROM alerts AS a
+)
+SELECT r.kind, s.name AS store, r.sku, r.name, c.name AS category, r.stock_level,
+    r.reorder_point, r.units_per_day, r.revenue_per_day, r.stock_value, r.alike,
+    r.revenue_per_day_alike, r.stock_value_alike
+FROM ranked AS r
+JOIN retail.stores AS s USING (store_id)
+JOIN retail.categories AS c USING (category_id)
+WHERE r.rank <= $6
+ORDER BY array_position(ARRAY['out_of_stock', 'reorder', 'slow_mover'], r.kind), r.rank
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class StockAlert:
+    """A product that is out of stock, runs out, or lies.
+
+    Dollars and units a day are averages of recent sales; `stock_value` is at cost, at the list
+    price where no cost is known. What ends in `_alike` is over all alerts of the kind, `alike` of
+    them, shown or not.
+    """
+
+    kind: str
+    store: str
+    sku: str
+    name: str
+    category: str
+    stock_level: int
+    reorder_point: int
+    units_per_day: float
+    revenue_per_day: float
+    stock_value: Decimal
+    alike: int
+    revenue_per_day_alike: float
+    stock_value_alike: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class StockRules:
+    """From when on sales are counted, over how many days, and what makes an alert."""
+
+    sales_since: date
+    days: float
+    least_units: int
+    most_days_of_cover: int
+    most_of_a_kind: int
+
+
+async def stock_alerts(
+    connection: PoolConnectionProxy, store_ids: Sequence[UUID], rules: StockRules
+) -> Sequence[StockAlert]:
+    """Alerts of these stores, most urgent first within each kind."""
+    rows = await connection.fetch(
+        _ALERTS,
+        store_ids,
+        rules.sales_since,
+        rules.days,
+        rules.least_units,
+        rules.most_days_of_cover,
+        rules.most_of_a_kind,
+    )
+    return [StockAlert(**row) for row in rows]
