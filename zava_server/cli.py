@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime  # noqa: TC003 - cyclopts reads the types of flags
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 
 from cyclopts import App, Parameter
 
@@ -39,6 +39,9 @@ app = App(
 )
 database = App(name="db", help="Make, look at and remove the database.")
 app.command(database)
+
+# As a shell says that SIGINT ended a command.
+_INTERRUPTED = 130
 
 AsJson = Annotated[bool, Parameter(name="--json", help="Print JSON.")]
 DataDir = Annotated[Path | None, Parameter(help="Where the embedded PostgreSQL and its keys live.")]
@@ -248,6 +251,55 @@ def reset(
         _print(f"Removed the database in {settings.data_dir}.")
 
     _run(remove())
+
+
+@database.command
+def embed(
+    *,
+    embedder: Annotated[
+        Literal["local", "openai"] | None, Parameter(help="In place of ZAVA_EMBEDDER.")
+    ] = None,
+    model: Annotated[str | None, Parameter(help="In place of ZAVA_EMBEDDING_MODEL.")] = None,
+    dimensions: Annotated[
+        int | None, Parameter(help="In place of ZAVA_EMBEDDING_DIMENSIONS.")
+    ] = None,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Embed the products that are new or changed, so that they are found by meaning.
+
+    With another model than before, all of them: searches use the old vectors until the last of the
+    new ones is there. Interrupted, it goes on where it stopped. Servers need the same model from
+    then on: see ZAVA_EMBEDDER.
+    """
+    settings = load_settings(data_dir=data_dir)
+    configure_logs("WARNING", settings.log_path)
+    from zava_server.embed_command import describe_outcome, embed_catalogue, with_embedder
+
+    lines = progress_on(sys.stderr)
+
+    async def work() -> int:
+        try:
+            outcome = await embed_catalogue(
+                with_embedder(settings, embedder, model, dimensions),
+                _report_as_json if as_json else lines,
+            )
+        except asyncio.CancelledError:
+            lines.end()
+            sys.stderr.write("zava-server: Interrupted. What is embedded stays; run it again.\n")
+            return _INTERRUPTED
+        finally:
+            lines.end()
+        described = describe_outcome(outcome)
+        if as_json:
+            _print_json(described)
+        else:
+            _print("{products:,} products, {embedded:,} embedded with {model}.".format(**described))
+            if described["switched_from"]:
+                _print("Servers started with another embedder now search by words alone.")
+        return 0
+
+    _run(work(), as_json=as_json)
 
 
 @database.command

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from zava_server.business.search_index import STEP, IndexedCatalogue, build_search_index
 from zava_server.data.demo.loader import DEFAULT_SEED, load_demo
+from zava_server.data.demo.vectors import load_demo_vectors
 from zava_server.data.embedded import EmbeddedPostgres, explained
 from zava_server.data.embeddings import EmbeddingStore
 from zava_server.data.endpoint import APP_ROLE, Endpoint, check_versions
@@ -167,6 +168,7 @@ async def index_catalogue(
             embedder,
             report,
             switch=switch,
+            known=await asyncio.to_thread(load_demo_vectors, embedder.model),
         )
 
 
@@ -185,7 +187,13 @@ async def check_prepared(app: asyncpg.Connection) -> None:
 
 
 def choose_embedder(settings: Settings, threads: int | None = None) -> Embedder:
-    """The embedder of the settings; loads nothing yet. `threads` is for the local one."""
+    """The embedder of the settings; loads nothing yet. `threads` is for the local one.
+
+    Call it in a thread where a model file of one's own is set: it is read.
+    Raises ValidationError for settings that are another embedder's, AIUnavailable for a file that
+    cannot be read.
+    """
+    _refuse_others_settings(settings)
     if settings.embedder == "openai":
         from zava_server.infrastructure.embedders.openai_compatible import OpenAIEmbedder
 
@@ -201,6 +209,23 @@ def choose_embedder(settings: Settings, threads: int | None = None) -> Embedder:
     from zava_server.infrastructure.embedders.local import LocalEmbedder
 
     return CachedEmbedder(LocalEmbedder(settings.embedding_model_path, threads))
+
+
+def _refuse_others_settings(settings: Settings) -> None:
+    others: dict[str, dict[str, object]] = {
+        "openai": {"ZAVA_EMBEDDING_MODEL_PATH": settings.embedding_model_path},
+        "local": {
+            "ZAVA_EMBEDDING_MODEL": settings.embedding_model,
+            "ZAVA_EMBEDDING_DIMENSIONS": settings.embedding_dimensions,
+        },
+    }
+    other = {"openai": "local", "local": "openai"}[settings.embedder]
+    for name, value in others[settings.embedder].items():
+        if value is not None:
+            raise ValidationError(
+                f"{name} does not apply to the embedder {settings.embedder}.",
+                f"Leave it out, or set ZAVA_EMBEDDER={other}.",
+            )
 
 
 async def _keep_demo_out(owner: asyncpg.Connection) -> None:

@@ -80,6 +80,17 @@ async def build_search_index(
     )
 
 
+async def product_vectors(embedder: Embedder, products: Sequence[Product]) -> NDArray[np.float32]:
+    """One unit vector a product: the sum of those of its texts."""
+    texts = [embedded_texts(product) for product in products]
+    vectors = await embedder.embed_documents([text for group in texts for text in group])
+    ends = np.cumsum([len(group) for group in texts], dtype=int)
+    sums = [part.sum(axis=0) for part in np.split(vectors, ends)[: len(texts)]]
+    rows = np.array(sums, np.float32).reshape(len(texts), embedder.dimensions)
+    unit: NDArray[np.float32] = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    return unit
+
+
 class _Run:
     def __init__(
         self,
@@ -118,22 +129,18 @@ class _Run:
         made = [
             product for product, h in zip(products, hashes, strict=True) if h not in self._known
         ]
-        vectors = dict(zip((p.product_id for p in made), await self._vectors(made), strict=True))
+        vectors = dict(
+            zip(
+                (p.product_id for p in made),
+                await product_vectors(self._embedder, made),
+                strict=True,
+            )
+        )
         rows = [
             vectors[p.product_id] if p.product_id in vectors else self._known[h]
             for p, h in zip(products, hashes, strict=True)
         ]
         await self._store.save(self._space, products, hashes, np.array(rows, np.float32))
-
-    async def _vectors(self, products: Sequence[Product]) -> NDArray[np.float32]:
-        """One unit vector a product: the sum of those of its texts."""
-        texts = [embedded_texts(product) for product in products]
-        vectors = await self._embedder.embed_documents([text for group in texts for text in group])
-        ends = np.cumsum([len(group) for group in texts])
-        sums = [part.sum(axis=0) for part in np.split(vectors, ends)[: len(texts)]]
-        rows = np.array(sums, np.float32).reshape(len(texts), self._space.dimensions)
-        unit: NDArray[np.float32] = rows / np.linalg.norm(rows, axis=1, keepdims=True)
-        return unit
 
 
 class _Pace:
