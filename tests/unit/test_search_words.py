@@ -128,12 +128,15 @@ class TestNames:
             ("cordless drill", "20V Cordless Drill/Driver Kit, 1/2 in", "Drills & Drivers"),
             ("primers", "All-Purpose Latex Primer, 1 gal", "Primers"),
             ("pipe wrench", "Pipe Wrench 14-inch", "Wrenches"),
+            ("sleeping bag", "Sleeping Bag 20F Mummy", "Camping"),
+            ("circular saw", "7-1/4 in Circular Saw, 15 Amp", "Cutting"),
+            ("sandpaper", "Sandpaper Sheets 9 x 11 in, 20-Pack", "Abrasives"),
         ],
     )
     def test_a_product_is_what_its_name_or_type_ends_in(
         self, label: str, name: str, product_type: str
     ) -> None:
-        assert is_called(label.split(), name, product_type, nearly=False)
+        assert is_called(label.split(), name, product_type, similarity=0.6)
 
     @pytest.mark.parametrize(
         ("label", "name", "product_type"),
@@ -147,12 +150,17 @@ class TestNames:
     def test_what_belongs_to_a_thing_is_not_the_thing(
         self, label: str, name: str, product_type: str
     ) -> None:
-        assert not is_called(label.split(), name, product_type, nearly=False)
+        assert not is_called(label.split(), name, product_type, similarity=0.6)
+
+    def test_a_very_similar_product_may_have_the_label_at_the_start_of_its_name(self) -> None:
+        corkscrew = ("Corkscrew Waiter Style", "Utensils")
+        assert is_called(["corkscrew"], *corkscrew, similarity=0.8)
+        assert not is_called(["corkscrew"], *corkscrew, similarity=0.79)
 
     def test_a_very_similar_product_may_lack_a_word_but_not_the_last(self) -> None:
         bulbs = ("100 W Equal A21 LED, Daylight", "LED Bulbs")
-        assert is_called(["led", "light", "bulbs"], *bulbs, nearly=True)
-        assert not is_called(["led", "bulb", "holder"], *bulbs, nearly=True)
+        assert is_called(["led", "light", "bulbs"], *bulbs, similarity=0.75)
+        assert not is_called(["led", "bulb", "holder"], *bulbs, similarity=0.75)
 
 
 class TestBars:

@@ -166,7 +166,8 @@ class CatalogueSearch:
         if replacements:
             other = await self._respelt(task, replacements)
             better = await self._nearest(other)
-            if _best(better) - _best(found) >= SPELLING_GAIN:
+            gain = _best(better) - _best(found)
+            if gain >= SPELLING_GAIN and _best(better) >= better.bars.near:
                 return replace(better, notice=f"Searched for “{other.query.text}”."), other
         return replace(found, notice=notice), task
 

@@ -13,9 +13,6 @@ if TYPE_CHECKING:
     from zava_server.business.search.bars import Bars
     from zava_server.data.catalogue import ProductHit
 
-# So similar, a product may lack one of the words of its label.
-_NEARLY_SURE = 0.7
-
 
 @dataclass(frozen=True, slots=True)
 class SearchHit:
@@ -72,7 +69,9 @@ def _is_weak(label: Sequence[str] | None, product: ProductHit, bars: Bars) -> bo
     if label is None:
         return False
     kind = f"{product.product_type} {product.category}"
-    return not is_called(label, product.name, kind, nearly=product.similarity >= _NEARLY_SURE)
+    # A share of words says nothing about how like the things are.
+    likeness = 0.0 if product.by else product.similarity
+    return not is_called(label, product.name, kind, likeness)
 
 
 def _match(product: ProductHit, words_by_stem: Mapping[str, str]) -> str:

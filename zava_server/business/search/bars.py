@@ -19,7 +19,7 @@ class Bars:
 _FEW_WORDS = 3
 """A short query has little to be unlike anything with: its noise lies higher."""
 
-_LOCAL = (Bars(0.38, 0.46), Bars(0.32, 0.40))
+_LOCAL = (Bars(0.42, 0.50), Bars(0.36, 0.43))
 _OPENAI = (Bars(0.28, 0.36), Bars(0.24, 0.32))
 WORDS_BARS = Bars(0.35, 0.5)
 """For lexical search, whose similarity is the share of a query's words, rare ones counting more."""
@@ -34,4 +34,5 @@ def bars_for(embedder: str, words: int) -> Bars:
 WORD_WEIGHT = 0.15
 """How much more similar a product is taken for that has all the words of the query."""
 SPELLING_GAIN = 0.05
-"""A correction of the spelling must make the best hit so much more similar to be believed."""
+"""A correction of the spelling is believed if it makes the best hit so much more similar, and that
+hit is no weak one."""
