@@ -70,9 +70,9 @@ def stdio(*, user: str | None = None, data_dir: DataDir = None) -> None:
 class DemoFlags:
     """Which demo data; the same seed, end and scale give the same rows."""
 
-    scale: Annotated[
-        float, Parameter(help="Multiplies the demo's 200,000 orders; 0.1 to 50.")
-    ] = 1.0
+    scale: Annotated[float, Parameter(help="Multiplies the demo's 200,000 orders; 0.1 to 50.")] = (
+        1.0
+    )
     seed: Annotated[int, Parameter(help="Another seed makes another history.")] = 2026
     until: Annotated[
         datetime | None,
@@ -164,7 +164,9 @@ def simulate(
         nonlocal placed
         placed += 1
         units = f"{sale.units} {'unit' if abs(sale.units) == 1 else 'units'}"
-        _print(f"{sale.at.astimezone():%H:%M:%S}  {sale.store:<12} {units:>10} {sale.total:>12,.2f}")
+        _print(
+            f"{sale.at.astimezone():%H:%M:%S}  {sale.store:<12} {units:>10} {sale.total:>12,.2f}"
+        )
 
     async def run() -> None:
         try:
@@ -334,6 +336,58 @@ def _confirm(consequence: str) -> None:
     sys.stderr.flush()
     if sys.stdin.readline().strip().lower() != "yes":
         raise ValidationError("Nothing was removed.", "It goes on only after a typed yes.")
+
+
+@database.command(name="import")
+def import_(
+    directory: Path,
+    *,
+    data_dir: DataDir = None,
+    encoding: str = "utf-8",
+    skip_bad_rows: Annotated[bool, Parameter(negative="")] = False,
+    dry_run: Annotated[bool, Parameter(negative="")] = False,
+    report: Path = Path("import-problems.csv"),
+    as_json: AsJson = False,
+) -> None:
+    """Import your own data from CSV or Parquet files, all of it or nothing.
+
+    Any of stores, products, customers, orders, order_items, inventory and users. Importing again
+    updates what is there. docs/import.md has the columns and rules.
+
+    Parameters
+    ----------
+    directory
+        Holds the files, named after their tables: stores.csv, products.parquet …
+    encoding
+        Of CSV files that are not in UTF-8, for example: cp1252.
+    skip_bad_rows
+        Import what is good; an order with a bad line is left out whole.
+    dry_run
+        Check the files and change nothing.
+    report
+        Where all problems are written, if there are any.
+    """
+    settings = load_settings(data_dir=data_dir)
+    configure_logs("WARNING", settings.log_path)
+    from zava_server.data.importing.importer import Options
+    from zava_server.import_command import import_data
+
+    options = Options(directory, report, settings.time_zone, encoding, skip_bad_rows, dry_run)
+    lines = progress_on(sys.stderr)
+
+    async def show() -> int:
+        try:
+            summary = await import_data(settings, options, lines)
+        finally:
+            lines.end()
+        if as_json:
+            _print_json(summary.as_json())
+        else:
+            for line in summary.as_text():
+                _print(line)
+        return summary.exit_code
+
+    _run(show(), as_json=as_json)
 
 
 def _report_as_json(progress: Progress) -> None:
