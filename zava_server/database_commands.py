@@ -28,7 +28,7 @@ from zava_server.startup import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Coroutine, Sequence
     from datetime import datetime
 
     from zava_server.data.endpoint import Endpoint
@@ -64,9 +64,23 @@ async def init_database(
     """Makes the database ready and announces its users; `hold` keeps it up until stdin closes.
 
     Then the search index is made while it is held, and your own PostgreSQL need not have the
-    owner's login if it is ready already. Without `demo` an empty database stays empty.
+    owner's login if it is ready already; when stdin closes earlier, nothing is finished. Without
+    `demo` an empty database stays empty.
     Raises DatabaseUnavailable, ValidationError without the owner's login.
     """
+    work = _init(settings, report, announce, hold=hold, demo=demo, plan=plan or DemoPlan())
+    await (_until_stdin_closes(work) if hold else work)
+
+
+async def _init(
+    settings: Settings,
+    report: ReportProgress,
+    announce: Callable[[Sequence[Identity]], None],
+    *,
+    hold: bool,
+    demo: bool,
+    plan: DemoPlan,
+) -> None:
     async with open_database(settings, report) as database:
         if hold and database.owner is None:
             announce(await _users_of_ready_database(database, settings))
@@ -78,10 +92,25 @@ async def init_database(
                 announce,
                 index=not hold,
                 demo=demo,
-                plan=plan or DemoPlan(),
+                plan=plan,
             )
         if hold:
-            await _hold(database, settings)
+            # What is not complete when stdin closes is gone on with by the server that follows.
+            await _index_meanwhile(database.owner, settings)
+            await asyncio.Event().wait()
+
+
+async def _until_stdin_closes(work: Coroutine[Any, Any, None]) -> None:
+    """Runs `work` until it fails, which is raised, or whoever started us has gone."""
+    task = asyncio.create_task(work)
+    gone = asyncio.create_task(asyncio.to_thread(sys.stdin.read))
+    try:
+        await asyncio.wait({task, gone}, return_when=asyncio.FIRST_COMPLETED)
+        if task.done():
+            await task
+    finally:
+        task.cancel()
+        await asyncio.wait({task})
 
 
 async def make_database(
@@ -124,18 +153,6 @@ async def _users_of_ready_database(database: Database, settings: Settings) -> Se
     async with session(database.app) as connection:
         await check_prepared(connection)
         return await list_users(connection, KeyFile(settings.key_file))
-
-
-async def _hold(database: Database, settings: Settings) -> None:
-    """Waits for the end of stdin. A search index that is not complete by then is gone on with by
-    the server that follows.
-    """
-    indexing = asyncio.create_task(_index_meanwhile(database.owner, settings))
-    try:
-        await asyncio.to_thread(sys.stdin.read)
-    finally:
-        indexing.cancel()
-        await asyncio.wait({indexing})
 
 
 async def _index_meanwhile(owner: Endpoint | None, settings: Settings) -> None:

@@ -26,8 +26,9 @@ LONGEST_LINE = 64 * 2**20
 """Bytes; a message is one line, and the server caps its results well below this."""
 GRACE_SECONDS = 0.7
 """How long a child may take to end by itself after its input was closed."""
-KILL_SECONDS = 0.2
-"""How long it may take after a SIGTERM before it is killed."""
+KILL_SECONDS = 5.0
+"""How long it may take after a SIGTERM before it is killed: it may have a database to stop, which
+would be left behind. Whoever quits does not wait for it."""
 
 
 class ServerProcess:
@@ -130,7 +131,7 @@ class ServerProcess:
                 if await self.ended_within(patience):
                     return
                 child.send_signal(last_resort)
-            await self.ended_within(KILL_SECONDS)
+            await self.ended_within(GRACE_SECONDS)
         finally:
             drain.cancel()
 

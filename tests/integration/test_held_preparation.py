@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from tests.integration.embedded_processes import server_pids
 from zava_server.infrastructure.progress import ignore_progress
 from zava_server.infrastructure.settings import Settings
 from zava_server.startup import Database, open_database, prepare
@@ -138,3 +139,14 @@ def test_it_says_where_the_embedded_database_is(database: Database, settings: Se
         assert process.stdout is not None
         first = json.loads(process.stdout.readline())
         assert (first["step"], first["place"]) == ("database", str(settings.data_dir))
+
+
+def test_when_stdin_closes_on_a_first_start_it_stops_its_database(shared_directory: Path) -> None:
+    data_dir = shared_directory / "given up"
+    with held(data_dir) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if json.loads(line)["step"] == "demo data":
+                break
+        assert let_go(process) == 0
+    assert server_pids(data_dir) == []

@@ -131,6 +131,7 @@ class ScriptedClient:
         self.searches: list[str] = []
         self.pool = POOL
         self.on_query: Callable[[str], Awaitable[ResultTable]] | None = None
+        self.on_revenue: Callable[[str], Awaitable[ResultTable]] | None = None
         self.on_search: Callable[[str], Awaitable[SearchHits]] | None = None
 
     async def whoami(self, report: Callable[[SetupProgress], None]) -> Identity:
@@ -138,6 +139,8 @@ class ScriptedClient:
 
     async def query(self, sql: str, max_rows: int = 1000) -> ResultTable:
         if sql == REVENUE:
+            if self.on_revenue:
+                return await self.on_revenue(sql)
             return ResultTable((), REVENUE_ROWS, truncated=False, elapsed_ms=3.0)
         self.statements.append(sql)
         return await self.on_query(sql) if self.on_query else BEST_SELLERS

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.ui.scripted import (
     MAYA,
+    POOL,
     overview_of,
     scripted_app,
     text_of,
@@ -18,6 +20,7 @@ from tests.ui.scripted import (
     until_shown,
 )
 from zava_tui.answers import DISCONNECTED, ResultTable, SetupProgress, ToolError
+from zava_tui.app import PATIENCE_SECONDS
 from zava_tui.link_states import Live, Preparing, Retrying, Starting
 
 SIZE = (120, 40)
@@ -38,6 +41,57 @@ async def test_the_editor_keeps_its_text_over_a_restart() -> None:
         await until_gone(pilot, "offline")
         editor = overview_of(pilot).query_one("#sql-editor")
         assert getattr(editor, "text", "").startswith("select 1 as a --")
+
+
+async def test_offline_counts_from_the_loss_and_recovering_is_said() -> None:
+    app, backend, clock = scripted_app()
+    async with app.run_test(size=SIZE) as pilot:
+        await until_live(pilot)
+        link = backend.scripted_link
+        clock.now += 480
+        link.become(Retrying("server stopped", "restarting", clock.now + 1))
+        await until_shown(pilot, "✖ offline 0 s")
+        assert overview_of(pilot).query_one("RevenueStrip").has_class("-dimmed")
+        clock.now += 5
+        await until_shown(pilot, "✖ offline 5 s")
+        link.become(Starting())
+        await until_shown(pilot, "◐ recovering 5 s")
+        link.become(Live(MAYA))
+        await until_gone(pilot, "recovering")
+        await until(
+            pilot, lambda: not overview_of(pilot).query_one("RevenueStrip").has_class("-dimmed")
+        )
+
+
+async def test_a_reconnect_shows_no_first_start() -> None:
+    app, backend, clock = scripted_app()
+    async with app.run_test(size=SIZE) as pilot:
+        await until_live(pilot)
+        link = backend.scripted_link
+        link.become(Retrying("server stopped", "restarting", clock.now + 1))
+        link.become(Starting())
+        link.become(Preparing(SetupProgress("database", 0.0, "starting PostgreSQL", "/data")))
+        await until_shown(pilot, "◐ recovering the database", "14,940.00")
+        await pilot.pause(PATIENCE_SECONDS + 0.3)
+        assert app.screen is app.overview
+
+
+async def test_what_one_panel_knows_of_the_database_is_said_on_top() -> None:
+    app, backend, _ = scripted_app()
+    client = backend.scripted_link.scripted
+    async with app.run_test(size=SIZE) as pilot:
+        await until_live(pilot)
+        client.on_revenue = _database_gone
+        client.pool = replace(POOL, status="down", reason="No connection to the database is open.")
+        await until_shown(pilot, "✖ No connection to the database is open.", "✖ down")
+        assert overview_of(pilot).query_one("RevenueStrip").has_class("-dimmed")
+        client.on_revenue, client.pool = None, POOL
+        await until_gone(pilot, "✖")
+        assert not overview_of(pilot).query_one("RevenueStrip").has_class("-dimmed")
+
+
+async def _database_gone(_: str) -> ResultTable:
+    raise ToolError("DATABASE_UNAVAILABLE", "No connection to the database is open.")
 
 
 async def test_the_last_data_stay_dimmed_while_offline() -> None:
@@ -110,6 +164,15 @@ async def test_a_quick_start_shows_no_card() -> None:
         await until_live(pilot)
         assert "First start" not in text_of(pilot)
         assert app.screen is app.overview
+
+
+async def test_a_slow_start_of_a_database_that_is_there_is_no_first_start() -> None:
+    app, _, _ = scripted_app(
+        Starting(), Preparing(SetupProgress("database", 0.1, "starting PostgreSQL", "/data"))
+    )
+    async with app.run_test(size=SIZE) as pilot:
+        await until_shown(pilot, "Zava is starting its database in /data.", "starting PostgreSQL")
+        assert "First start" not in text_of(pilot)
 
 
 async def test_the_card_goes_when_the_database_is_ready() -> None:

@@ -7,7 +7,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+from zava_tui import server_process
 from zava_tui.answers import SetupProgress, ToolError
+from zava_tui.child import Starter
 from zava_tui.preparation import DemoUser, LocalPreparation
 from zava_tui.server_process import ServerProcess
 
@@ -15,6 +17,11 @@ from zava_tui.server_process import ServerProcess
 @pytest.fixture(autouse=True)
 def _log_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+
+
+@pytest.fixture(autouse=True)
+def _little_patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server_process, "KILL_SECONDS", 0.2)
 
 
 def python(script: str) -> list[str]:
@@ -135,3 +142,37 @@ async def test_a_preparation_that_ends_early_gives_its_last_words() -> None:
     async with LocalPreparation(python(script)) as preparation:
         with pytest.raises(ToolError, match="The directory cannot be written"):
             await preparation.users(lambda _: None)
+
+
+async def test_one_started_ahead_is_the_one_that_is_asked_for() -> None:
+    starter = Starter()
+    starter.start_ahead(python(ECHO))
+    async with ServerProcess(python(ECHO), starter) as process:
+        first = process.child.pid
+        await process.write_line("here")
+        assert await anext(process.lines()) == b"HERE\n"
+    async with ServerProcess(python(ECHO), starter) as process:
+        assert process.child.pid != first
+
+
+@pytest.mark.parametrize("asked_for", [None, "pass"])
+async def test_one_started_ahead_for_nothing_is_ended(asked_for: str | None) -> None:
+    starter = Starter()
+    starter.start_ahead(python("import time\nwhile True: time.sleep(1)"))
+    (ahead,) = psutil.Process().children()
+    if asked_for is None:
+        starter.close()
+    else:
+        async with ServerProcess(python(asked_for), starter):
+            pass
+    assert ahead.wait(10) is not None
+
+
+async def test_the_apps_own_setting_is_kept_from_the_server(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("ZAVA_TOKEN", "secret")
+    monkeypatch.setenv("ZAVA_USER", "seattle")
+    script = "import os; print(*(n for n in os.environ if n.startswith('ZAVA_')), flush=True)"
+    async with ServerProcess(python(script)) as process:
+        assert await anext(process.lines()) == b"ZAVA_USER\n"

@@ -9,7 +9,10 @@ from zava_tui.setup_log import SetupLog
 @pytest.fixture
 def log() -> SetupLog:
     log = SetupLog(since=10.0)
-    log.record(SetupProgress("database", 0.0, "looking for a running one", "/home/maya/.local/share/zava"), 11.0)
+    log.record(
+        SetupProgress("database", 0.0, "looking for a running one", "/home/maya/.local/share/zava"),
+        11.0,
+    )
     log.record(SetupProgress("database", 0.1, "starting PostgreSQL"), 11.1)
     log.record(SetupProgress("schema", 0.08, "1 of 5"), 11.5)
     log.record(SetupProgress("demo data", 0.12, "1,000 orders"), 12.0)
