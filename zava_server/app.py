@@ -17,11 +17,16 @@ from zava_server.business.catalogue_search import CatalogueSearch
 from zava_server.business.operations import Operations
 from zava_server.business.query_plans import QueryPlanService
 from zava_server.business.sales_queries import SalesQueryService
+from zava_server.business.sales_trend import SalesTrendService
 from zava_server.business.schemas import SchemaService
+from zava_server.business.stock_alerts import StockAlertsService
+from zava_server.business.store_performance import StorePerformanceService
+from zava_server.business.top_products import TopProductsService
 from zava_server.data.browsing import Browsing
 from zava_server.data.catalogue import Catalogue
 from zava_server.data.guard import RETAIL_POLICY, SqlGuard
 from zava_server.data.identity import Identity, find_user, list_users
+from zava_server.data.performance import Performance
 from zava_server.data.plans import Plans
 from zava_server.data.pool import Pool
 from zava_server.data.sales_queries import SalesQueries
@@ -69,7 +74,7 @@ class Backend:
             asyncio.get_running_loop().create_future()
         )
         self._progress = Progress("database", 0.0)
-        self._index: Callable[[], Awaitable[None]] | None = None
+        self._index: Callable[[], Awaitable[object]] | None = None
         self._work: asyncio.Task[None]
 
     @property
@@ -138,7 +143,7 @@ class Backend:
 
     async def _open(self, stack: AsyncExitStack) -> tuple[Services, Identity]:
         settings = self._settings
-        embedder = choose_embedder(settings)
+        embedder = await asyncio.to_thread(choose_embedder, settings)
         stack.push_async_callback(embedder.close)
         database = await stack.enter_async_context(open_database(settings, self._report))
         if database.owner is not None:
@@ -167,6 +172,7 @@ class Backend:
         )
         monitor = QueryMonitor(settings.slow_query_seconds)
         catalogue = Catalogue(transactions)
+        performance = Performance(transactions)
         queries = SalesQueries(transactions, max_bytes=settings.max_result_bytes)
         guard = SqlGuard(RETAIL_POLICY)
         services = Services(
@@ -176,6 +182,10 @@ class Backend:
             schemas=SchemaService(Schemas(transactions)),
             stores=Stores(transactions),
             browsing=BrowsingService(Browsing(transactions), ZoneInfo(settings.time_zone)),
+            store_performance=StorePerformanceService(performance),
+            sales_trend=SalesTrendService(performance),
+            top_products=TopProductsService(performance),
+            stock_alerts=StockAlertsService(performance),
             operations=Operations(
                 monitor, pool, catalogue, embedder, embedded_database=database.embedded
             ),
