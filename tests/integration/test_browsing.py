@@ -324,7 +324,7 @@ async def test_links_lead_from_each_row_to_rows(
             filters = [Filter(theirs, "=", as_sent(value)) for theirs, value in values]
             found = await service.browse(identity, link.table, filters, None, None, 5)
             followed += bool(found.content.rows)
-        assert followed > len(page) / 2, link.label
+        assert followed > len(page) / 4, link.label
 
 
 async def test_an_order_its_lines_and_their_product_belong_together(
@@ -387,7 +387,7 @@ async def test_the_total_is_exact_where_all_rows_are_known_and_at_least_so_many_
         True,
     )
     many = (await service.browse(people["head-office"], "orders", [], None, None, 5)).content
-    assert (many.total, many.total_is_exact) == (1_000, False)
+    assert (many.total, many.total_is_exact) == (500, False)
     later = (await service.browse(people["head-office"], "orders", [], None, None, 5)).cursor
     next_page = await service.browse(people["head-office"], "orders", [], None, later, 5)
     assert next_page.content.total is None

@@ -150,6 +150,10 @@ _ORDERS = Browsable(
     ),
 )
 
+_JOIN_BOUGHT = (
+    "JOIN retail.orders AS bought ON bought.store_id = t.store_id AND bought.order_id = t.order_id"
+)
+
 _ORDER_ITEMS = Browsable(
     name="order_items",
     label="Order lines",
@@ -165,11 +169,20 @@ _ORDER_ITEMS = Browsable(
         Scanned("discount_percent", "t.discount_percent", Kind.MONEY),
         Scanned("total_amount", "t.total_amount", Kind.MONEY),
         Scanned("created_at", "t.created_at", Kind.TIME),
+        Scanned("order_date", "bought.order_date", Kind.TIME, joins=(_JOIN_BOUGHT,)),
     ),
     key=("order_id", "line_no"),
     columns=(
         _STORE,
-        Column("order_date", "Order date", Kind.TIME, "bought.order_date"),
+        # By the index of the orders, whose lines follow.
+        _column(
+            "order_date",
+            "Order date",
+            Kind.TIME,
+            _RANGE,
+            shown="bought.order_date",
+            sort=("order_date",),
+        ),
         _column("line_no", "Line", Kind.INTEGER, ()),
         Column("sku", "SKU", Kind.TEXT, "product.sku", filters=("=",), sku_of="product_id"),
         Column("product", "Product", Kind.TEXT, "product.name"),
@@ -189,14 +202,13 @@ _ORDER_ITEMS = Browsable(
             beside=("created_at",),
         ),
     ),
-    default_sort="created_at",
+    default_sort="order_date",
     descending=True,
     joins=f"""JOIN retail.order_items AS own
         ON own.store_id = t.store_id AND own.order_id = t.order_id AND own.line_no = t.line_no
     {_JOIN_STORE}
     JOIN retail.products AS product ON product.product_id = own.product_id
-    JOIN retail.orders AS bought
-        ON bought.store_id = t.store_id AND bought.order_id = t.order_id""",
+    {_JOIN_BOUGHT}""",
     links=(
         Link("Product of this line", "products", (("sku", "sku"),)),
         Link("Order of this line", "orders", (("store", "store"), ("order_id", "order_id"))),

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _EXAMINED = 1_200
 _FEW = 800
 # Above this a total is "at least".
-_COUNTED = 1_000
+_COUNTED = 500
 _SHORTEST_WALK = 50
 
 _RANGES = ("=", ">=", "<=", ">", "<")
@@ -283,7 +283,9 @@ def _after(
     places = [parameter(value) for value in request.position]
     first, operator = names[0], "<" if request.descending else ">"
     if request.position[0] is not None:
-        following = [[f"({', '.join(names)}) {operator} ({', '.join(places)})"]]
+        # Said once more of the first alone, for an index of one of two joined tables.
+        start = f"{first} {operator}= {places[0]}"
+        following = [[start, f"({', '.join(names)}) {operator} ({', '.join(places)})"]]
         if order[0].nullable and not request.descending:
             following.append([f"{first} IS NULL"])
         return following
