@@ -30,9 +30,14 @@ TOOLS = {
     "explain_query",
     "get_multiple_table_schemas",
     "semantic_search_products",
+    "similar_products",
     "get_current_utc_date",
     "whoami",
     "list_stores",
+    "get_store_performance",
+    "get_sales_trend",
+    "get_top_products",
+    "get_stock_alerts",
     "get_slow_queries",
     "get_pool_health",
 }
@@ -391,7 +396,9 @@ async def test_search_says_so_while_the_index_is_being_made_and_then_finds_every
                 while not answers or answers[-1]["notice"]:
                     answers.append(
                         await call(
-                            client, "semantic_search_products", query_description="dripping tap"
+                            client,
+                            "semantic_search_products",
+                            query_description="my tap drips at night",
                         )
                     )
     assert "The search index is being made" in answers[0]["notice"]

@@ -129,7 +129,7 @@ async def test_a_weakened_database_is_refused_until_it_is_mended_as_told(
 
 async def test_harmless_additions_are_not_refused(owner: asyncpg.Connection) -> None:
     await owner.execute("""
-        CREATE EXTENSION pg_trgm;
+        CREATE EXTENSION IF NOT EXISTS pg_trgm;
         CREATE TABLE retail.notes (note text);
         CREATE VIEW retail.recent WITH (security_invoker) AS SELECT * FROM retail.orders;
         GRANT SELECT ON retail.recent TO store_managers;

@@ -110,6 +110,11 @@ class TestSpelling:
     def test_the_nearest_candidate_wins_and_then_the_first(self) -> None:
         assert corrections({"sandin": ["standing", "sanding", "sandinx"]}) == {"sandin": "sanding"}
 
+    def test_a_word_that_may_be_half_written_stays(self) -> None:
+        candidates = {"plun": ["plug", "plunger"]}
+        assert corrections(candidates) == {"plun": "plug"}
+        assert corrections(candidates, typing="plun") == {}
+
     def test_a_word_without_candidates_stays(self) -> None:
         assert corrections({"qwertyui": []}) == {}
 

@@ -186,7 +186,7 @@ class CatalogueSearch:
         return _Found(products, bars, "semantic")
 
     async def _by_words(self, task: _Task, notice: str | None) -> tuple[_Found, _Task]:
-        replacements = await self._corrections(task)
+        replacements = await self._corrections(task, typing=task.query.words[-1])
         if replacements:
             task = await self._respelt(task, replacements)
             spelling = f"Searched for “{task.query.text}”."
@@ -204,7 +204,7 @@ class CatalogueSearch:
         )
         return _Found(products, WORDS_BARS, "lexical", notice), task
 
-    async def _corrections(self, task: _Task) -> Mapping[str, str]:
+    async def _corrections(self, task: _Task, typing: str | None = None) -> Mapping[str, str]:
         in_catalogue = {word.text for word in task.words if word.in_catalogue or not word.stems}
         unknown = misspelt(
             task.query.words,
@@ -212,7 +212,8 @@ class CatalogueSearch:
         )
         if not unknown:
             return {}
-        return corrections(await self._catalogue.similar_words(task.identity, unknown))
+        candidates = await self._catalogue.similar_words(task.identity, unknown)
+        return corrections(candidates, typing)
 
     async def _respelt(self, task: _Task, replacements: Mapping[str, str]) -> _Task:
         query = parsed(corrected(task.query.text, replacements))

@@ -22,14 +22,18 @@ def misspelt(words: Sequence[str], known: Callable[[str], bool]) -> list[str]:
     ]
 
 
-def corrections(candidates: Mapping[str, Sequence[str]]) -> dict[str, str]:
+def corrections(
+    candidates: Mapping[str, Sequence[str]], typing: str | None = None
+) -> dict[str, str]:
     """The best candidate of each misspelt word, if one is near enough.
 
     One slip is forgiven, two in words of eight letters and more. Of equally near candidates the
-    first is taken.
+    first is taken. `typing` may be a word half written: it stays if a candidate starts with it.
     """
     best = {}
     for word, others in candidates.items():
+        if word == typing and any(other.startswith(word) for other in others):
+            continue
         allowed = 2 if len(word) >= _LONG_WORD else 1
         near = [(slips(word, other), place) for place, other in enumerate(others)]
         if near and min(near)[0] <= allowed:
