@@ -5,8 +5,9 @@ length and the same weekdays before them, up to a year back. A figure has change
 z-score, 0.6745 · (value − median) / MAD (Iglewicz and Hoaglin, How to Detect and Handle Outliers,
 1993), lies beyond what chance brings about in one of 200 cases. Iglewicz and Hoaglin's 3.5 does not
 do here: among 13 stretches chance passes it in one of 45 cases, since their median and MAD vary as
-well. With five figures tested, Bonferroni's bound on a false alarm is 2.5 %; revenue and orders are
-compared as logarithms, which are nearer to normal.
+well. With five figures tested, Bonferroni's bound on a false alarm is 2.5 %. That is for normal
+values, to which amounts come near as logarithms and shares as square roots; averages and shares of
+a few orders do not, and are left alone.
 """
 
 from __future__ import annotations
@@ -39,6 +40,8 @@ _CRITICAL = {
     26: 3.70,
 }  # fmt: skip
 _LEAST_CONTRIBUTION = 0.25
+_ENOUGH_FOR_AN_AVERAGE = 20
+_ENOUGH_FOR_A_SHARE = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,12 @@ class _Figure:
     is_amount: bool
     """Compared as a logarithm and told in dollars or counts; else it is a share."""
     in_dollars: bool = False
+    least_orders: int = 1
+    """How many orders a usual stretch must have for it to say anything."""
+
+    def scaled(self, value: float) -> float:
+        """On the scale it is compared on."""
+        return math.log(value) if self.is_amount else math.sqrt(max(value, 0.0))
 
 
 def _ratio(part: float, whole: float) -> float | None:
@@ -64,18 +73,21 @@ _FIGURES = (
         lambda s: _ratio(float(s.revenue), s.orders),
         is_amount=True,
         in_dollars=True,
+        least_orders=_ENOUGH_FOR_AN_AVERAGE,
     ),
     _Figure(
         "discount_share",
         "The share of discounts",
         lambda s: _ratio(float(s.discount_value), float(s.list_value)),
         is_amount=False,
+        least_orders=_ENOUGH_FOR_A_SHARE,
     ),
     _Figure(
         "returns_rate",
         "The returns rate",
         lambda s: _ratio(s.units_returned, s.units_sold),
         is_amount=False,
+        least_orders=_ENOUGH_FOR_A_SHARE,
     ),
 )
 
@@ -143,11 +155,10 @@ def _change(figure: _Figure, told: Sequence[Sums], stretches: Stretches) -> Insi
     known = [v for v in values if v is not None and (v > 0 or not figure.is_amount)]
     if len(known) != len(told) or len(known) <= _FEWEST_STRETCHES:
         return None
+    if median(sums.orders for sums in told[:-1]) < figure.least_orders:
+        return None
     value, usual = known[-1], known[:-1]
-    score = modified_z_score(
-        math.log(value) if figure.is_amount else value,
-        [math.log(v) for v in usual] if figure.is_amount else usual,
-    )
+    score = modified_z_score(figure.scaled(value), [figure.scaled(v) for v in usual])
     if score is None or abs(score) <= _CRITICAL[len(usual) // 2 * 2]:
         return None
     baseline = median(usual)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, datetime
 from time import perf_counter
 from typing import TYPE_CHECKING, TypeVar
 from zoneinfo import ZoneInfo
@@ -13,7 +13,8 @@ from zava_server.business.metrics import Metrics, metrics_of, money, share
 from zava_server.business.own_stores import own_stores
 from zava_server.business.periods import Periods, Span, periods_at
 from zava_server.business.stock import stock_insights, stock_rules
-from zava_server.data.performance import Cut, Part, Visits, Window
+from zava_server.business.store_windows import windows_of
+from zava_server.data.performance import Part, Visits, Window
 from zava_server.data.sums import Sums
 
 if TYPE_CHECKING:
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
 K = TypeVar("K", int, str)
 
 CURRENT, PREVIOUS, LAST_YEAR = "current", "previous", "last_year"
-# Where clocks go back, a local hour has no single first instant; nowhere by more than this.
-_UNSURE = timedelta(hours=3)
 _SEES_NO_COSTS = "viewer"
 _WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
@@ -128,48 +127,6 @@ class StorePerformanceService:
             insights=insights,
             elapsed_ms=(perf_counter() - started) * 1000,
         )
-
-
-def windows_of(
-    clocks: Sequence[StoreClock], spans: Callable[[datetime], dict[str, Span]], now: datetime
-) -> list[Window]:
-    """A window a store and span; `spans` gives them by name for a store's local time."""
-    windows = []
-    for clock in clocks:
-        zone = ZoneInfo(clock.time_zone)
-        local = now.astimezone(zone)
-        for name, span in spans(local.replace(tzinfo=None)).items():
-            ends_now = span.until == local.date() and span.cut == local.time()
-            if ends_now and not clock.has_later_orders:
-                # Today has nothing yet but what lies before now: the day as a whole.
-                span = Span(span.start, span.until + timedelta(days=1))
-            windows.append(
-                Window(
-                    name,
-                    clock.store_id,
-                    span.start,
-                    span.until,
-                    # Now itself, where it is now: an hour that comes twice has two instants.
-                    _cut(span, zone, now if ends_now else None),
-                    span.whole_months,
-                    span.loose_days,
-                )
-            )
-    return windows
-
-
-def _cut(span: Span, zone: ZoneInfo, now: datetime | None) -> Cut | None:
-    if span.cut is None:
-        return None
-    hour = datetime.combine(span.until, time(span.cut.hour), zone)
-    midnight = datetime.combine(span.until, time.min, zone)
-    # In UTC, since arithmetic within a zone is on the clock's face.
-    return Cut(
-        hour=span.cut.hour,
-        hour_since=hour.astimezone(UTC) - _UNSURE,
-        day_since=midnight.astimezone(UTC) - _UNSURE,
-        at=now or span.end.replace(tzinfo=zone),
-    )
 
 
 def _windows(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from zava_server.data.sales_history import categories_by_stretch, totals_by_stretch
 from zava_server.data.stock import stock_alerts
 from zava_server.data.sums import Sums, sums_of
+from zava_server.data.top_products import top_products
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from zava_server.data.identity import Identity
     from zava_server.data.sales_history import Stretches
     from zava_server.data.stock import StockAlert, StockRules
+    from zava_server.data.top_products import ProductDays, ProductMonths, ProductSales
     from zava_server.data.transactions import ReadTransactions
 
 _STORES = """
@@ -50,6 +52,17 @@ JOIN retail.daily_totals AS t
     ON t.store_id = w.store_id AND t.day >= w.start AND t.day < w.until
 GROUP BY 1, 2
 """  # noqa: S608 - no values in it
+
+_DAYS = f"""
+WITH {_WINDOWS}
+SELECT w.period, t.day, sum(t.revenue) AS revenue, sum(t.orders)::bigint AS orders,
+    sum(t.units_sold)::bigint AS units_sold, sum(t.line_count)::bigint AS lines
+FROM windows AS w
+JOIN retail.daily_totals AS t
+    ON t.store_id = w.store_id AND t.day >= w.start AND t.day < w.until
+GROUP BY 1, 2
+ORDER BY 2
+"""  # noqa: S608 - likewise
 
 _MARGINS = f"""
 WITH {_WINDOWS}
@@ -310,6 +323,25 @@ class PerformanceReader:
         """Sums over the whole days, by period and weekday."""
         rows = await self._connection.fetch(_TOTALS, *_whole_days(windows))
         return [Part(row["period"], sums_of(row), weekday=row["weekday"]) for row in rows]
+
+    async def days(self, windows: Sequence[Window]) -> Sequence[tuple[date, Sums]]:
+        """Revenue, orders and units sold of each whole day with sales, oldest first."""
+        rows = await self._connection.fetch(_DAYS, *_whole_days(windows))
+        return [(row["day"], sums_of(row)) for row in rows]
+
+    async def top_products(
+        self,
+        months: Sequence[ProductMonths],
+        days: Sequence[ProductDays],
+        *,
+        ranking: str,
+        category: str | None,
+        limit: int,
+    ) -> Sequence[ProductSales]:
+        """The first products by a ranking, of one category or of all."""
+        return await top_products(
+            self._connection, months, days, ranking=ranking, category=category, limit=limit
+        )
 
     async def cuts(self, windows: Sequence[Window], *, with_costs: bool) -> Sequence[Part]:
         """Sums over the parts of days at the ends, by period, weekday and hour."""

@@ -6,7 +6,7 @@ import secrets
 from typing import TYPE_CHECKING, Any
 
 import structlog
-from fastmcp.exceptions import NotFoundError, ToolError
+from fastmcp.exceptions import NotFoundError, ResourceError, ToolError
 from fastmcp.exceptions import ValidationError as ArgumentError
 from fastmcp.server.middleware import CallNext, Middleware, MiddlewareContext
 from fastmcp.tools.base import ToolResult
@@ -16,6 +16,7 @@ from zava_server.infrastructure.errors import ValidationError, ZavaError
 
 if TYPE_CHECKING:
     import mcp_types
+    from fastmcp.resources import ResourceResult
 
 _log = structlog.get_logger(__name__)
 
@@ -53,6 +54,21 @@ class ErrorMiddleware(Middleware):
                 "Something went wrong in the server.",
                 f"The log has it under {error_id}.",
             )
+
+    async def on_read_resource(
+        self,
+        context: MiddlewareContext[mcp_types.ReadResourceRequestParams],
+        call_next: CallNext[mcp_types.ReadResourceRequestParams, ResourceResult],
+    ) -> ResourceResult:
+        """Says of a resource that could not be read what a tool would have said."""
+        try:
+            return await call_next(context)
+        except (ResourceError, ZavaError) as error:
+            cause = error if isinstance(error, ZavaError) else error.__cause__
+            if not isinstance(cause, ZavaError):
+                raise
+            _log.info("resource refused", uri=str(context.message.uri), code=cause.code)
+            raise ResourceError(f"{cause.code}: {cause}") from cause
 
 
 def _cause(error: BaseException) -> BaseException:

@@ -9,6 +9,8 @@ from fastmcp.server.middleware import CallNext, Middleware, MiddlewareContext
 
 if TYPE_CHECKING:
     import mcp_types
+    from fastmcp import Context
+    from fastmcp.resources import ResourceResult
     from fastmcp.tools.base import ToolResult
 
     from zava_server.infrastructure.progress import Progress
@@ -33,21 +35,33 @@ class ReadinessMiddleware(Middleware):
         call_next: CallNext[mcp_types.CallToolRequestParams, ToolResult],
     ) -> ToolResult:
         """Waits with progress notifications, then goes on."""
+        await self._wait(context.fastmcp_context)
+        return await call_next(context)
+
+    async def on_read_resource(
+        self,
+        context: MiddlewareContext[mcp_types.ReadResourceRequestParams],
+        call_next: CallNext[mcp_types.ReadResourceRequestParams, ResourceResult],
+    ) -> ResourceResult:
+        """Likewise."""
+        await self._wait(context.fastmcp_context)
+        return await call_next(context)
+
+    async def _wait(self, client: Context | None) -> None:
         ready = asyncio.ensure_future(self._session.ready())
         reported: Progress | None = None
         try:
             while not ready.done():
                 now = self._session.progress
-                if now != reported and context.fastmcp_context is not None:
+                if now != reported and client is not None:
                     reported = now
-                    await context.fastmcp_context.report_progress(
+                    await client.report_progress(
                         progress=overall(now), total=1.0, message=_message(now)
                     )
                 await asyncio.wait({ready}, timeout=_SECONDS_BETWEEN_REPORTS)
             await ready
         finally:
             ready.cancel()
-        return await call_next(context)
 
 
 def _message(progress: Progress) -> str:

@@ -11,7 +11,11 @@ if TYPE_CHECKING:
     from zava_server.business.operations import Operations
     from zava_server.business.query_plans import QueryPlanService
     from zava_server.business.sales_queries import SalesQueryService
+    from zava_server.business.sales_trend import SalesTrendService
     from zava_server.business.schemas import SchemaService
+    from zava_server.business.stock_alerts import StockAlertsService
+    from zava_server.business.store_performance import StorePerformanceService
+    from zava_server.business.top_products import TopProductsService
     from zava_server.data.identity import Identity
     from zava_server.data.stores import Stores
     from zava_server.infrastructure.progress import Progress
@@ -27,6 +31,10 @@ class Services:
     schemas: SchemaService
     stores: Stores
     browsing: BrowsingService
+    store_performance: StorePerformanceService
+    sales_trend: SalesTrendService
+    top_products: TopProductsService
+    stock_alerts: StockAlertsService
     operations: Operations
 
 

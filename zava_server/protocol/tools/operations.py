@@ -53,13 +53,7 @@ def add_operations_tools(server: FastMCP, session: Session) -> None:
 
         You see your own; with the permission `ops`, everybody's. Times are in milliseconds.
         """
-        operations = session.services.operations
-        queries = [_figures(f) for f in operations.slow_queries(session.identity, limit)]
-        return {
-            "queries": queries,
-            "slow_threshold_ms": operations.slow_threshold_ms,
-            "row_count": len(queries),
-        }
+        return slow_queries_view(session, limit)
 
     @server.tool(title="Pool health", annotations=_READ_ONLY)
     async def get_pool_health() -> dict[str, Any]:
@@ -67,42 +61,58 @@ def add_operations_tools(server: FastMCP, session: Session) -> None:
 
         `status` is about these; `embedder` says how many products can be found by meaning yet.
         """
-        health = await session.services.operations.pool_health(session.identity)
-        pool = health.pool
-        return {
-            "status": health.status,
-            "reason": health.reason,
-            "size": pool.size,
-            "idle": pool.idle,
-            "in_use": pool.in_use,
-            "waiting": pool.waiting,
-            "min_size": pool.min_size,
-            "max_size": pool.max_size,
-            "acquire_wait_ms": {
-                "p50": round(pool.acquire_p50_ms, 3),
-                "p95": round(pool.acquire_p95_ms, 3),
-            },
-            "opened": pool.opened,
-            "closed": pool.closed,
-            "server_version": pool.server_version,
-            "history": [
-                {
-                    "at": sample.at.isoformat(timespec="seconds"),
-                    "in_use": sample.in_use,
-                    "waiting": sample.waiting,
-                }
-                for sample in pool.history
-            ],
-            "embedder": {
-                "name": health.embedder.name,
-                "model": health.embedder.model,
-                "dimensions": health.embedder.dimensions,
-                "coverage": round(health.coverage.share, 4),
-                "embedded": health.coverage.embedded,
-                "products": health.coverage.products,
-            },
-            "database": "embedded" if health.embedded_database else "external",
-        }
+        return await pool_health_view(session)
+
+
+def slow_queries_view(session: Session, limit: int) -> dict[str, Any]:
+    """What `get_slow_queries` answers."""
+    operations = session.services.operations
+    queries = [_figures(f) for f in operations.slow_queries(session.identity, limit)]
+    return {
+        "queries": queries,
+        "slow_threshold_ms": operations.slow_threshold_ms,
+        "row_count": len(queries),
+    }
+
+
+async def pool_health_view(session: Session) -> dict[str, Any]:
+    """What `get_pool_health` answers."""
+    health = await session.services.operations.pool_health(session.identity)
+    pool = health.pool
+    return {
+        "status": health.status,
+        "reason": health.reason,
+        "size": pool.size,
+        "idle": pool.idle,
+        "in_use": pool.in_use,
+        "waiting": pool.waiting,
+        "min_size": pool.min_size,
+        "max_size": pool.max_size,
+        "acquire_wait_ms": {
+            "p50": round(pool.acquire_p50_ms, 3),
+            "p95": round(pool.acquire_p95_ms, 3),
+        },
+        "opened": pool.opened,
+        "closed": pool.closed,
+        "server_version": pool.server_version,
+        "history": [
+            {
+                "at": sample.at.isoformat(timespec="seconds"),
+                "in_use": sample.in_use,
+                "waiting": sample.waiting,
+            }
+            for sample in pool.history
+        ],
+        "embedder": {
+            "name": health.embedder.name,
+            "model": health.embedder.model,
+            "dimensions": health.embedder.dimensions,
+            "coverage": round(health.coverage.share, 4),
+            "embedded": health.coverage.embedded,
+            "products": health.coverage.products,
+        },
+        "database": "embedded" if health.embedded_database else "external",
+    }
 
 
 def _plan_lines(plan: Mapping[str, Any], depth: int) -> Iterator[str]:

@@ -67,12 +67,13 @@ def add_sales_tools(server: FastMCP, session: Session, *, default_rows: int) -> 
         """Describe tables: columns, types, meaning, keys, joins, and sample values you may see."""
         tables = await session.services.schemas.describe(session.identity, table_names)
         return ToolResult(
-            content="\n\n".join(_as_text(table) for table in tables),
+            content="\n\n".join(schema_text(table) for table in tables),
             structured_content={"tables": [asdict(table) for table in tables]},
         )
 
 
-def _as_text(table: TableSchema) -> str:
+def schema_text(table: TableSchema) -> str:
+    """A table as a model reads it."""
     lines = [f"{table.name}: {table.comment}"]
     for column in table.columns:
         samples = f" E.g. {', '.join(column.samples)}" if column.samples else ""

@@ -39,17 +39,22 @@ def add_store_tools(server: FastMCP, session: Session) -> None:
     @server.tool(title="List stores", annotations=_READ_ONLY)
     async def list_stores() -> dict[str, Any]:
         """List the chain's stores and which of them are yours."""
-        stores = await session.services.stores.all(session.identity)
-        return {
-            "stores": [
-                {
-                    "store_id": str(store.store_id),
-                    "name": store.name,
-                    "location": store.location,
-                    "is_online": store.is_online,
-                    "time_zone": store.time_zone,
-                    "mine": store.store_id in session.identity.store_ids,
-                }
-                for store in stores
-            ]
-        }
+        return await stores_view(session)
+
+
+async def stores_view(session: Session) -> dict[str, Any]:
+    """What `list_stores` answers."""
+    stores = await session.services.stores.all(session.identity)
+    return {
+        "stores": [
+            {
+                "store_id": str(store.store_id),
+                "name": store.name,
+                "location": store.location,
+                "is_online": store.is_online,
+                "time_zone": store.time_zone,
+                "mine": store.store_id in session.identity.store_ids,
+            }
+            for store in stores
+        ]
+    }
