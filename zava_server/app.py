@@ -222,6 +222,7 @@ async def serve_stdio(settings: Settings) -> None:
         await waited
         if ready.done():
             await ready
+        ready.cancel()
         _collect_garbage_again()
         serving = asyncio.create_task(server.run_stdio_async(show_banner=False))
         failed = asyncio.create_task(backend.failed())

@@ -220,6 +220,8 @@ def status(*, data_dir: DataDir = None, as_json: AsJson = False) -> None:
         _print(f"{found['place']}: {found['state']}")
         if found["state"] == "absent":
             _print("Make it with: zava-server db init")
+        elif found["state"] == "incomplete":
+            _print("Bring it up to date with: zava-server db init")
         if problem := found.get("problem"):
             _print(f"{problem['message']} {problem['hint']}")
         for table, count in found.get("rows", {}).items():
