@@ -1,6 +1,6 @@
 """How well the search finds what shoppers mean.
 
-    python -m tests.bench.search_quality [--data-dir DIR] [--misses]
+    python -m tests.bench.search_quality [--data-dir DIR] [--misses] [--curve]
 
 Asks the labelled queries of search_queries.toml of a demo database, in each mode, and prints, a
 line for each group and mode: how many queries, the share with a right product first (hit@1) and
@@ -8,6 +8,9 @@ among the first five (hit@5), the share of the right ones that are there (recall
 min(5, right)), the mean reciprocal rank of the first right one and nDCG, both over ten hits. For
 queries without a right answer: how often nothing was found, and how often what was found was
 marked as weak. Intervals hold 95 % of 2,000 bootstrap samples of the queries.
+
+With --curve, for bars of similarity: how many off-topic queries find nothing, and how many
+answerable ones still have a right product among the first five.
 
 Each group is split in two halves by a hash of the query: one to tune by, one to judge by.
 """
@@ -28,6 +31,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from zava_server.business.catalogue_search import CatalogueSearch, SearchAnswer, SearchRequest
+from zava_server.business.search.query_text import words_of
 from zava_server.data.catalogue import Catalogue
 from zava_server.data.demo.catalogue import load_catalogue
 from zava_server.data.identity import find_user
@@ -49,6 +53,8 @@ if TYPE_CHECKING:
 QUERIES = Path(__file__).with_name("search_queries.toml")
 MODES: tuple[Mode, ...] = ("lexical", "semantic", "auto")
 SAMPLES = 2000
+SHORT = 3
+CURVE = (0.20, 0.24, 0.28, 0.32, 0.36, 0.40, 0.42, 0.44, 0.48, 0.52)
 DEMO_SCALE = 0.01
 MEASURES = ("hit@1", "hit@5", "recall@5", "mrr@10", "ndcg@10")
 
@@ -190,11 +196,39 @@ def print_misses(queries: Sequence[Query], answers: Sequence[SearchAnswer]) -> N
                 print(f"  {sign} {hit.product.similarity:.2f} {hit.product.sku} {hit.product.name}")
 
 
+async def print_curve(
+    search: CatalogueSearch, identity: Identity, queries: Sequence[Query]
+) -> None:
+    """What each bar would cost and gain, for short and for long queries of both halves."""
+    points: list[tuple[bool, bool, float]] = []
+    for query in queries:
+        request = SearchRequest(query.text, max_rows=5, threshold=0.0)
+        answer = await search.search(identity, request)
+        if query.group == "near_miss" or answer.mode == "exact":
+            continue
+        reached = [
+            hit.product.similarity
+            for hit in answer.hits
+            if not query.right or hit.product.sku in query.right
+        ]
+        short = len(words_of(query.text)) <= SHORT
+        points.append((short, bool(query.right), max(reached, default=-1.0)))
+    print("\nbar   short: nothing  hit@5   long: nothing  hit@5")
+    for bar in CURVE:
+        cells = []
+        for short in (True, False):
+            off = [best < bar for s, right, best in points if s == short and not right]
+            hit = [best >= bar for s, right, best in points if s == short and right]
+            cells.append(f"{np.mean(off):>14.2f} {np.mean(hit):>6.3f}")
+        print(f"{bar:.2f}  " + "  ".join(cells))
+
+
 async def main() -> None:
     """Measures and prints."""
     options = argparse.ArgumentParser(description="How well the search finds what shoppers mean.")
     options.add_argument("--data-dir", type=Path, help="an existing demo database")
     options.add_argument("--misses", action="store_true", help="list what auto got wrong")
+    options.add_argument("--curve", action="store_true", help="what bars of similarity do")
     chosen = options.parse_args()
     queries = labelled_queries()
     async with AsyncExitStack() as stack:
@@ -202,6 +236,8 @@ async def main() -> None:
         directory.chmod(0o755)
         search, identity = await stack.enter_async_context(demo_search(directory))
         answers = {mode: await ask(search, identity, queries, mode) for mode in MODES}
+        if chosen.curve:
+            await print_curve(search, identity, queries)
     report(queries, answers)
     if chosen.misses:
         print_misses(queries, answers["auto"])
