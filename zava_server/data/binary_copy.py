@@ -67,7 +67,8 @@ def _payload(kind: Kind, values: NDArray[Any]) -> Bytes:
         case Kind.UUID:
             return values
         case Kind.TEXT:
-            return np.ascontiguousarray(values).view(np.uint8).reshape(len(values), -1)
+            width = values.dtype.itemsize
+            return np.ascontiguousarray(values).view(np.uint8).reshape(len(values), width)
         case Kind.INTEGER:
             return _big_endian(values[:, None], ">i4")
         case Kind.BOOLEAN:
@@ -82,7 +83,9 @@ def _payload(kind: Kind, values: NDArray[Any]) -> Bytes:
 
 def _big_endian(values: NDArray[Any], dtype: str) -> Bytes:
     """(n, k) numbers as (n, k × size) bytes."""
-    return np.ascontiguousarray(values, dtype).view(np.uint8).reshape(len(values), -1)
+    rows, numbers = values.shape
+    width = numbers * np.dtype(dtype).itemsize
+    return np.ascontiguousarray(values, dtype).view(np.uint8).reshape(rows, width)
 
 
 def _timestamp(microseconds: NDArray[np.int64]) -> Bytes:

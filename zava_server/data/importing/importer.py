@@ -236,7 +236,8 @@ class _Import:
                 owner, tables["products"], links, rows["products"]
             )
             done += len(rows["products"])
-        if await owner.fetchval(_MAY_SKIP_TRIGGERS):
+        skips_triggers = await owner.fetchval(_MAY_SKIP_TRIGGERS)
+        if skips_triggers:
             await owner.execute(_SKIP_TRIGGERS)
         if "customers" in tables:
             progress("customers", 0)
@@ -253,7 +254,8 @@ class _Import:
             written["inventory"] = await write_inventory(
                 owner, tables["inventory"], links, rows["inventory"], partial(progress, "inventory")
             )
-        await owner.execute(_ALL_TRIGGERS)
+        if skips_triggers:
+            await owner.execute(_ALL_TRIGGERS)
         if "users" in tables:
             written["users"] = await write_users(owner, tables["users"], links, rows["users"])
         pace.at(1.0, total, "rows")
