@@ -132,7 +132,7 @@ def questions(draw: st.DrawFn) -> dict[str, Any]:
                 max_size=3,
             )
         ),
-        "bounds": draw(st.sampled_from([(2_000, 1_000, 50), (160, 30, 20), (40, 0, 5)])),
+        "bounds": draw(st.sampled_from([(1_200, 800, 10), (160, 30, 20), (40, 0, 1)])),
         "seed": draw(st.integers(0, 2**32)),
     }
 

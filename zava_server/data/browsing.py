@@ -12,11 +12,11 @@ before the end of its store, nothing beyond that place may be returned yet: its 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from uuid import UUID
 
     import asyncpg
@@ -30,7 +30,7 @@ _EXAMINED = 1_200
 _FEW = 800
 # Above this a total is "at least".
 _COUNTED = 500
-_SHORTEST_WALK = 50
+_SHORTEST_WALK = 10
 
 _RANGES = ("=", ">=", "<=", ">", "<")
 
@@ -103,9 +103,15 @@ async def read_page(transaction: ReadTransaction, request: PageRequest) -> RowsP
     inside = [c for c in request.conditions if _is_of_the_sort(c, request)]
     outside = [c for c in request.conditions if c not in inside]
     few = await _few(connection, request, outside)
-    statement, parameters = _page(request, inside, outside, few)
-    records = await connection.fetch(statement, *parameters)
-    rows, end = _cut(records, request)
+    rows: list[Sequence[Any]] = []
+    end = request.position
+    for walk in _walks(request, outside, few):
+        rest = replace(request, position=end, limit=request.limit - len(rows))
+        statement, parameters = _page(rest, inside, outside, few, walk)
+        found, end = _cut(await connection.fetch(statement, *parameters), rest)
+        rows += found
+        if end is None or len(rows) == request.limit:
+            break
     total, exact = None, False
     if request.position is None:
         if end is None:
@@ -175,6 +181,7 @@ def _page(
     inside: Sequence[Condition],
     outside: Sequence[Condition],
     few: Sequence[Condition],
+    walk_length: int,
 ) -> tuple[str, Sequence[Any]]:
     table = request.table
     parameter = _Parameters()
@@ -194,7 +201,7 @@ def _page(
     asked = {*request.sort.sort, *table.key, *store, *(c.column.by for c in request.conditions)}
     scanned = [value for value in table.scanned if value.name in asked]
     joins = " ".join(dict.fromkeys(join for value in scanned for join in value.joins))
-    walk = parameter(_walk(request, outside, few))
+    walk = parameter(walk_length)
     wanted = [*_of_store(table), *_conditions(inside, table, parameter)]
     segments = " UNION ALL ".join(
         f"""(
@@ -251,13 +258,25 @@ async def _count(
     return counted
 
 
-def _walk(request: PageRequest, outside: Sequence[Condition], few: Sequence[Condition]) -> int:
-    """How many rows of each store are read at most."""
+def _walks(
+    request: PageRequest, outside: Sequence[Condition], few: Sequence[Condition]
+) -> Iterator[int]:
+    """How many rows of each store are read at most, again and longer until the page is full.
+
+    Stores that do as well as each other have about the same share in a page. One that does far
+    better needs another round, and the last reads a whole page of it.
+    """
+    stores = max(len(request.stores), 1)
     if few:
-        return _FEW + 1
-    if not outside:
-        return request.limit + 1
-    return max(_EXAMINED // max(len(request.stores), 1), _SHORTEST_WALK)
+        yield _FEW + 1
+    elif outside:
+        yield max(_EXAMINED // stores, _SHORTEST_WALK)
+    else:
+        walk, whole = _SHORTEST_WALK + 2 * request.limit // stores, request.limit + 1
+        while walk < whole:
+            yield walk
+            walk *= 4
+        yield whole
 
 
 def _stores(request: PageRequest, parameter: _Parameters) -> str:
