@@ -96,7 +96,7 @@ class TestARejection:
 
     def test_names_operators_as_people_write_them(self) -> None:
         error = rejection("SELECT string_agg(name, ',') ILIKE name FROM stores GROUP BY name")
-        assert error.message.startswith("The right side of ILIKE")
+        assert error.message.startswith("ILIKE works on two values")
 
     @pytest.mark.parametrize(
         ("sql", "name"),
@@ -118,8 +118,11 @@ class TestCteScope:
     def test_an_earlier_cte_does_not_see_a_later_one(self) -> None:
         rejection("WITH a AS (SELECT x FROM b), b AS (SELECT 1 AS x) SELECT x FROM a")
 
-    def test_under_recursive_all_see_all(self) -> None:
-        check("WITH RECURSIVE a AS (SELECT x FROM b), b AS (SELECT 1 AS x) SELECT x FROM a")
+    def test_under_recursive_it_sees_itself_and_those_before_it(self) -> None:
+        check("WITH RECURSIVE a AS (SELECT 1 AS x UNION SELECT x FROM a) SELECT x FROM a")
+        error = rejection("WITH RECURSIVE a AS (SELECT x FROM b), b AS (SELECT 1 AS x) SELECT 1")
+        assert "“b” is a CTE that comes later" in error.message
+        assert error.hint == "Move it before this one."
 
     def test_a_cte_does_not_see_itself_without_recursive(self) -> None:
         rejection("WITH a AS (SELECT * FROM a) SELECT 1")
@@ -179,9 +182,9 @@ class TestShortValues:
         "needle",
         [
             "'saw'",
-            "left(d, 200)",
-            "substr(d, 1, 100)",
-            "d::varchar(50)",
+            "left(d, 15)",
+            "substr(d, 1, 15)",
+            "d::varchar(12)",
             "'%' || left(d, 9) || '%'",
         ],
     )
@@ -216,7 +219,35 @@ class TestShortValues:
         for _ in range(5):
             doubled = f"SELECT v || v AS v FROM ({doubled}) AS t"
         check(f"SELECT v LIKE v FROM ({doubled}) AS t")
-        rejection(f"SELECT v LIKE v FROM (SELECT v || v || v AS v FROM ({doubled}) AS t) AS t")
+        rejection(f"SELECT v LIKE v FROM (SELECT v || v || v || v AS v FROM ({doubled}) t) t")
+
+    def test_columns_are_short_though_others_are_not(self) -> None:
+        check(
+            "SELECT string_agg(p.name, ', ') FROM products p "
+            "JOIN categories c ON p.name ILIKE '%' || c.name || '%'"
+        )
+
+    @pytest.mark.parametrize(
+        "needle",
+        [
+            "repeat(repeat('a', 1000), 1000)",
+            "replace(repeat('a', 900), 'a', repeat('a', 900))",
+            "to_json(to_json(to_json(to_json(to_json(to_json(repeat('\"', 99)))))))::text",
+            "(SELECT max(d) FROM products)",
+            "JSON_ARRAYAGG(name RETURNING text)",
+            "ARRAY(SELECT name FROM products)::text",
+            "(1e131071::numeric)::text",
+            "((10.0 ^ 100000)::text)",
+            "upper(format('%s', d))",
+        ],
+    )
+    def test_what_grows_on_the_spot_is_long(self, needle: str) -> None:
+        rejection(f"SELECT d LIKE {needle} FROM {self.LONG} GROUP BY d")
+
+    def test_much_work_on_long_values_adds_up(self) -> None:
+        check(f"SELECT upper(d), length(d), left(d, 100) FROM {self.LONG}")
+        error = rejection(f"SELECT initcap(initcap(initcap(initcap(initcap(d))))) FROM {self.LONG}")
+        assert "too much to do with values that may be long" in error.message
 
 
 class TestGrowth:
@@ -255,6 +286,71 @@ class TestGrowth:
                     query = f"SELECT {column} + {column} FROM ({query}) AS t"
             column = name
         rejection(query)
+
+
+class TestCopies:
+    """What PostgreSQL copies while it parses and plans, where no time limit reaches it."""
+
+    @pytest.mark.parametrize(
+        ("inner", "outer"),
+        [
+            ("1", "({} BETWEEN 0 AND 1)::int"),
+            ("1", "({} NOT BETWEEN SYMMETRIC 0 AND 1)::int"),
+            ("quantity", "({} IN (quantity, line_no, 3))::int"),
+            ("1", "({} IN (SELECT 1))::int"),
+            ("1", "({} = ANY (SELECT 1))::int"),
+            ("1", "JSON_ARRAY(SELECT {})"),
+            ("'1'", "JSON({})::text"),
+            ("'1'", "({} IS JSON)::text"),
+            ("'1'", "JSON_OBJECT('a': {} FORMAT JSON RETURNING text)"),
+            ("ROW(i)", "ROW(({}).*)"),
+        ],
+    )
+    def test_an_operator_within_itself(self, inner: str, outer: str) -> None:
+        def nested(times: int) -> str:
+            expression = inner
+            for _ in range(times):
+                expression = outer.format(expression)
+            return f"SELECT {expression} FROM order_items AS i"
+
+        if "*" not in outer:
+            check(nested(3))
+        assert "expressions too often" in rejection(nested(20)).message
+
+    def test_many_references_to_one_large_expression(self) -> None:
+        query = "SELECT quantity AS v FROM order_items"
+        for _ in range(12):
+            query = f"SELECT v + v AS v FROM ({query}) AS t"
+        check(query)
+        conditions = " OR ".join(f"v = {n}" for n in range(200))
+        rejection(f"SELECT 1 FROM ({query}) AS t WHERE {conditions}")
+
+    @pytest.mark.parametrize(
+        ("seed", "step"),
+        [
+            ("name FROM stores", "CASE WHEN true THEN name || name ELSE name END FROM ({}) AS t"),
+            ("(ROW(quantity)).f1 FROM order_items", "(ROW(f1 + f1)).f1 FROM ({}) AS t"),
+            ("name FROM stores", "(SELECT name || name AS name) FROM ({}) AS t"),
+            ("1 AS v, 2 AS w", "t.*, v + v AS w FROM ({}) AS t UNION SELECT v, w + w FROM stores"),
+        ],
+    )
+    def test_columns_that_get_their_name_from_within(self, seed: str, step: str) -> None:
+        query = f"SELECT {seed}"
+        for _ in range(22):
+            query = f"SELECT {step.format(query)}"
+        rejection(query)
+
+    def test_a_value_named_once_is_copied_once(self) -> None:
+        steps = ["s0 AS (SELECT quantity AS v FROM order_items)"]
+        steps += [
+            f"s{step} AS MATERIALIZED (SELECT v + v AS v FROM s{step - 1})" for step in range(1, 25)
+        ]
+        check(f"WITH {', '.join(steps)} SELECT v FROM s24")
+
+    def test_lists_and_ranges_cost_nothing(self) -> None:
+        values = ", ".join(str(n) for n in range(2000))
+        check(f"SELECT 1 FROM order_items WHERE abs(quantity) IN ({values})")
+        check("SELECT 1 FROM orders WHERE " + " OR ".join(["total_amount BETWEEN 1 AND 2"] * 90))
 
 
 class TestTheTextItself:

@@ -9,31 +9,23 @@ from zava_server.data.guard.names import strings
 from zava_server.data.guard.policy import Argument
 
 if TYPE_CHECKING:
-    from zava_server.data.guard.growth import Growth
     from zava_server.data.guard.policy import SqlPolicy
     from zava_server.data.guard.walk import Visit
 
     Node = dict[str, Any]
 
 # `%-1000s`, `%3$1000s` and `%*s`, which takes its width from an argument.
+_SHORT_LITERAL = 100
 _WIDE_PLACEHOLDER = re.compile(r"%(?:\d+\$)?-?(?:\d{4,}[^$\d]|\*)")
-_TRUNCATING = {"left": 1, "right": 1, "substr": 2, "substring": 2}
-_PADDED = frozenset({"varchar", "bpchar"})
-_RANGES = frozenset({"int4range", "int8range", "numrange", "tsrange", "tstzrange", "daterange"})
 
 
-def require(visit: Visit, what: str, bound: Argument, *nodes: Node) -> None:
-    """Refuses `nodes` unless they fit `bound`; of several, one must.
-
-    Whether a value is short only the whole statement shows, so that waits for its end.
-    """
+def require(visit: Visit, what: str, bound: Argument, node: Node) -> None:
+    """Refuses an argument that does not fit `bound`."""
     match bound:
         case Argument.LENGTH:
-            require_length(visit, what, nodes[0])
+            require_length(visit, what, node)
         case Argument.TEMPLATE:
-            _require_template(visit, what, nodes[0])
-        case Argument.SHORT:
-            visit.short.append((what, list(nodes), visit.at))
+            _require_template(visit, what, node)
 
 
 def require_length(visit: Visit, what: str, node: Node) -> None:
@@ -73,73 +65,6 @@ def require_series(visit: Visit, given: list[Node]) -> None:
         )
 
 
-def require_short(visit: Visit, growth: Growth) -> None:
-    """Refuses the statement when something in it must be short and may not be."""
-    for what, nodes, at in visit.short:
-        if not any(_is_short(visit, growth, node) for node in nodes):
-            visit.at = at
-            raise visit.refuse(
-                f"{what} must be short, and cannot be shown to be in this statement",
-                "Write it out, or shorten it: left(x, 200).",
-            )
-
-
-def _is_short(visit: Visit, growth: Growth, node: Node) -> bool:
-    limits = visit.policy.limits
-    # Columns are as short as the data, unless the statement itself makes long values.
-    columns_are_short = not visit.builders and growth.largest <= limits.short_growth
-    parts = length = 0
-    pending: list[Any] = [node]
-    while pending:
-        expression = pending.pop()
-        if isinstance(expression, list):
-            pending.extend(expression)
-        elif isinstance(expression, dict):
-            cut = _cut_to(expression)
-            if cut is not None:
-                length += cut
-                continue
-            if "A_Const" in expression:
-                written = len(_literal(expression) or "")
-                if written > limits.literal:
-                    return False
-                parts += 1
-                length += written
-            elif ("ColumnRef" in expression or "SelectStmt" in expression) and (
-                not columns_are_short
-            ):
-                return False
-            pending.extend(expression.values())
-    return columns_are_short or (parts <= limits.short_parts and length <= limits.short_length)
-
-
-def _cut_to(expression: Node) -> int | None:
-    """The length of what is short whatever is in it: left(…, 200), …::varchar(200), a range."""
-    if "FuncCall" in expression:
-        call = expression["FuncCall"]
-        name = strings(call["funcname"])[-1]
-        if name in _RANGES:
-            return 0
-        position = _TRUNCATING.get(name)
-        given = call.get("args", [])
-        if position is None or position >= len(given):
-            return None
-        length = given[position]
-    elif "TypeCast" in expression:
-        cast = expression["TypeCast"]["typeName"]
-        modifiers = cast.get("typmods", [])
-        if not _is_type(cast, _PADDED) or len(modifiers) != 1:
-            return None
-        length = modifiers[0]
-    else:
-        return None
-    # A number, not a string: substring(text, pattern, '5') is another function. And not below
-    # zero: left(text, -1) leaves out one character.
-    written = length.get("A_Const", {}).get("ival")
-    count = -1 if written is None else int(written.get("ival", 0))
-    return count if count >= 0 else None
-
-
 def constant(node: Node) -> float | None:
     """The number that a literal, perhaps negated or cast, stands for; else None."""
     sign = 1.0
@@ -160,6 +85,12 @@ def constant(node: Node) -> float | None:
         return sign * float(written) if written else None
     except ValueError:
         return None
+
+
+def is_short_literal(node: Node) -> bool:
+    """A value so short that searching any value of the statement for it is no work."""
+    written = node.get("A_Const", {})
+    return bool(written) and len(written.get("sval", {}).get("sval", "")) <= _SHORT_LITERAL
 
 
 def _literal(node: Node) -> str | None:

@@ -128,5 +128,8 @@ TYPE_ADVICE = {
     "regclass": _SCHEMA,
 }
 
+# What the grammar turns the words into.
+SHOWN_OPERATORS = {"~~": "LIKE", "!~~": "NOT LIKE", "~~*": "ILIKE", "!~~*": "NOT ILIKE"}
+
 CONSTRUCTS: dict[str, tuple[str, str | None]] = {**_STATEMENTS, **_CLAUSES}
 """Node, `node.field` or `node.field=word` to its name in SQL and the advice."""

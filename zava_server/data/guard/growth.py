@@ -1,183 +1,427 @@
-"""How far nested sub-queries multiply each other's expressions.
+"""How far a statement outgrows its text: copies of its expressions, and the length of its values.
 
-PostgreSQL's planner replaces a sub-query's columns by their expressions. `SELECT v + v AS v FROM
-(SELECT v + v AS v FROM …)` doubles at each step, and 24 steps keep it busy for minutes, in which no
-timeout, cancellation or termination reaches it (measured on PostgreSQL 18). Values made with `||`
-grow the same way. Counted here is how many column references the largest expression would
-have after all replacements: generously, by name and without scopes, so never too few.
+PostgreSQL copies expressions. Its parser does for `x BETWEEN a AND b` or `x IN (…)`, its planner
+puts the expressions of a sub-query in place of its columns: `SELECT v + v AS v FROM (SELECT v + v
+AS v FROM …)` doubles at each step, and so does BETWEEN inside BETWEEN. Some twenty steps keep it
+busy for minutes, in which no timeout, cancellation or termination reaches it (measured on
+PostgreSQL 18). Nor does one reach a function that is at work on a long value, such as LIKE with
+a pattern of 400 characters on a text of 100 MB.
+
+Both are estimated here from above, by name and without scopes, so never too low.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import re
 from typing import TYPE_CHECKING, Any
 
-from zava_server.data.guard.names import strings
+from zava_server.data.guard.arguments import constant
+from zava_server.data.guard.explanations import SHOWN_OPERATORS
+from zava_server.data.guard.names import reads_any, strings
+from zava_server.data.guard.sizes import (
+    ENOUGH,
+    NOTHING,
+    Output,
+    Size,
+    columnwise,
+    definitions,
+    everything,
+    figured,
+)
+from zava_server.data.guard.walk import only
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable
 
-    from zava_server.data.guard.policy import SqlPolicy
+    from zava_server.data.guard.walk import Visit
 
     Node = dict[str, Any]
 
-# Beyond this nobody needs the number; it keeps the integers small.
-_ENOUGH = 1 << 40
-_STAR = 10
+_WIDEST_ROW = 1_664
+_TABLE_COLUMNS = 16
+# A text column of the schema, from above: they are names and descriptions.
+_COLUMN_CHARACTERS = 1_000
+# `1e131071`, as a number of any type.
+_MOST_DIGITS = 150_000
+_EXPONENT = re.compile(r"\d[eE]\+?\d{3}")
+# What aggregates and recursion make is bounded by the database's memory alone.
+_UNBOUNDED = 300_000_000
+_SHORT_VALUE = 64
+_SLOW = 8
+# Beside its own characters; escaping doubles each quote, at each step again.
+_QUOTED = 2
+_COLUMN = Size(1, 1, _COLUMN_CHARACTERS, 0)
 
 
 def worst_case(columns: int, selects: int) -> int:
-    """An upper bound that costs nothing: the references spread evenly over the queries."""
+    """An upper bound of copies that costs nothing: references spread evenly over the queries."""
     if selects < 2:
         return 1
     each = columns / selects + 1
-    return _ENOUGH if selects > 40 else min(int(each**selects), _ENOUGH)
+    return ENOUGH if selects > 40 else min(int(each**selects), ENOUGH)
 
 
-@dataclass(slots=True)
 class Growth:
-    """References to columns of tables behind each name of the statement."""
+    """Measures one statement; inner queries before the outer ones that use them."""
 
-    policy: SqlPolicy
-    largest: int = 1
-    _weights: dict[str, int] = field(default_factory=dict)
-    _unnamed: int = 1
-    """The largest of expressions whose name PostgreSQL makes up."""
-    _totals: dict[int, int] = field(default_factory=dict)
-    """SELECT (by identity) to all references in it."""
-    _outputs: dict[int, list[int]] = field(default_factory=dict)
-    """SELECT (by identity) to the weights of its columns."""
+    def __init__(self, visit: Visit) -> None:
+        self._visit = visit
+        self._policy = visit.policy
+        self._names: dict[str, Size] = {}
+        self._rows: dict[str, Size] = {}
+        """Whole rows, by the alias of their source."""
+        self._unnamed = _COLUMN
+        """The largest of expressions whose name PostgreSQL makes up."""
+        self._spent = 0
+        """Work that is not repeated where its result is."""
+        self._aggregates = 0
+        """How many aggregates stand around the expression in hand."""
+        self._handlers: dict[str, Callable[[Node], Size]] = {
+            "A_Const": self._constant,
+            "A_Expr": self._operation,
+            "A_Indirection": self._indirection,
+            "ColumnRef": self._reference,
+            "FuncCall": self._call,
+            "JsonArrayQueryConstructor": self._twice,
+            "JsonArrayAgg": self._json_aggregate,
+            "JsonFuncExpr": self._json_path,
+            "JsonObjectAgg": self._json_aggregate,
+            "JsonIsPredicate": self._twice,
+            "JsonParseExpr": self._twice,
+            "RowExpr": self._quoted,
+            "SelectStmt": lambda select: self._select(select)[0],
+            "SubLink": self._sub_link,
+            "TypeCast": self._cast,
+        }
 
-    def measure(self, tree: Node) -> None:
-        """Takes in a whole statement, inner queries before the outer ones that use them."""
-        pending: list[tuple[Node, Node | None, bool]] = [(tree["SelectStmt"], None, False)]
-        while pending:
-            select, alias, ready = pending.pop()
-            if not ready:
-                pending.append((select, alias, True))
-                pending.extend(reversed([(s, a, False) for s, a in _inner_selects(select)]))
-                continue
-            self._measure_select(select)
-            if alias is not None:
-                self._name_outputs(alias, self._outputs[id(select)])
+    def measure(self, tree: Node) -> Size:
+        """The whole statement's size. Raises QueryRejected for work on two long values."""
+        return self._size(tree).working(self._spent)
 
-    def _measure_select(self, select: Node) -> None:
-        self._name_sources(select.get("fromClause", []))
-        halves = [select[side] for side in ("larg", "rarg") if side in select]
-        rows = [row["List"]["items"] for row in select.get("valuesLists", [])]
-        if halves:
-            outputs = _columnwise([self._outputs[id(half)] for half in halves])
-        elif rows:
-            outputs = _columnwise([[self._weigh(item) for item in row] for row in rows])
-        else:
-            outputs = [self._name_target(t["ResTarget"]) for t in select.get("targetList", [])]
-        total = sum(self._totals[id(half)] for half in halves)
-        total += sum(self._weigh(v) for k, v in select.items() if k not in ("larg", "rarg"))
-        self._outputs[id(select)] = outputs
-        self._totals[id(select)] = min(total, _ENOUGH)
-        self.largest = max(self.largest, *outputs, 1)
+    def _size(self, value: Any) -> Size:
+        total = NOTHING
+        if isinstance(value, list):
+            for item in value:
+                total += self._size(item)
+        elif isinstance(value, dict):
+            if "raw_expr" in value:
+                return self._json_value(value)
+            for key, inner in value.items():
+                if key in self._handlers:
+                    total += self._handlers[key](inner)
+                elif isinstance(inner, dict | list):
+                    total += self._size(inner)
+                    if key[0].isupper():
+                        total += Size(1, 1, 0, 0)
+        return total
 
-    def _name_target(self, target: Node) -> int:
-        value = target["val"]
-        weight = self._weigh(value)
-        name = target.get("name")
-        if name is None and "ColumnRef" in value:
-            name = strings(value["ColumnRef"]["fields"])[-1]
-        if name is None:
-            self._unnamed = max(self._unnamed, weight)
-        else:
-            self._raise(name, weight)
-        return weight
+    # Queries -------------------------------------------------------------------------------------
 
-    def _name_sources(self, sources: list[Node]) -> None:
-        pending = list(sources)
-        while pending:
-            source = pending.pop()
-            if "JoinExpr" in source:
-                join = source["JoinExpr"]
-                pending += [join["larg"], join["rarg"]]
-                if "alias" in join:
-                    self._name_outputs(join["alias"], [self.largest])
-            elif "RangeVar" in source:
-                table = source["RangeVar"]
-                if "alias" in table:
-                    weight = self._weights.get(table["relname"], 1)
-                    self._name_outputs(table["alias"], [weight])
-            elif "RangeFunction" in source:
-                self._name_outputs(source["RangeFunction"].get("alias", {}), [1])
+    def _select(self, select: Node) -> tuple[Size, list[Output]]:
+        total = self._with(select.get("withClause", {}))
+        sources = [self._source(source) for source in select.get("fromClause", [])]
+        row = NOTHING
+        for size, columns in sources:
+            total += size
+            row += columns
+        halves = [self._select(select[side]) for side in ("larg", "rarg") if side in select]
+        for size, _ in halves:
+            total += size
+        outputs = columnwise([columns for _, columns in halves])
+        rows = [
+            [self._output(item, None) for item in values["List"]["items"]]
+            for values in select.get("valuesLists", [])
+        ]
+        if rows:
+            outputs = columnwise(rows)
+        for target in select.get("targetList", []):
+            outputs.append(self._output(target["ResTarget"]["val"], target["ResTarget"], row))
+        done = ("withClause", "fromClause", "larg", "rarg", "valuesLists", "targetList")
+        for output in outputs if not rows else [output for values in rows for output in values]:
+            total += output.size
+        total += self._size({key: part for key, part in select.items() if key not in done})
+        return total, outputs
 
-    def _name_outputs(self, alias: Node, outputs: list[int]) -> None:
+    def _output(self, value: Node, target: Node | None, row: Size = NOTHING) -> Output:
+        if "ColumnRef" in value and "A_Star" in value["ColumnRef"]["fields"][-1]:
+            star = row.either(self._rows.get((strings(value["ColumnRef"]["fields"]))[0], row))
+            # Its columns keep their names, and what those stand for.
+            return Output(frozenset(), star, named=True, star=True)
+        size = self._size(value)
+        if target is not None and "name" in target:
+            return Output(frozenset({target["name"]}), size, named=True)
+        return Output(figured(value), size, named=False)
+
+    def _with(self, clause: Node) -> Size:
+        total = NOTHING
+        for wrapped in clause.get("ctes", []):
+            cte = only(wrapped)[1]
+            query = only(cte["ctequery"])[1]
+            size, outputs = self._select(query)
+            if cte.get("ctematerialized") == "CTEMaterializeAlways":
+                once = {"nodes": 1, "inside": 1, "work": 0}
+                outputs = [o._replace(size=o.size._replace(**once)) for o in outputs]
+            if clause.get("recursive") and reads_any(query, frozenset({cte["ctename"]})):
+                outputs = [o._replace(size=o.size.valued(_UNBOUNDED)) for o in outputs]
+            if cte.keys() & {"search_clause", "cycle_clause"}:
+                # The query is written once more around itself, with rows of its columns.
+                size = size.times(4)
+                outputs = [o._replace(size=o.size.times(4)) for o in outputs]
+            total += size
+            alias = {"aliasname": cte["ctename"], "colnames": cte.get("aliascolnames", [])}
+            self._name(alias, outputs)
+        return total
+
+    def _source(self, source: Node) -> tuple[Size, Size]:
+        """The size of a part of FROM, and of a row of it."""
+        kind, fields = only(source)
+        alias = fields.get("alias", {})
+        if kind == "JoinExpr":
+            left, right = self._source(fields["larg"]), self._source(fields["rarg"])
+            rest = self._size([fields.get("quals", {})])
+            row = left[1] + right[1]
+            if alias:
+                self._name(alias, [everything(row)])
+            return left[0] + right[0] + rest, row
+        if kind == "RangeSubselect":
+            size, outputs = self._select(only(fields["subquery"])[1])
+            return size, self._name(alias, outputs)
+        if kind == "RangeVar":
+            row = self._rows.get(fields["relname"], _COLUMN.times(_TABLE_COLUMNS))
+            if alias:
+                row = self._name(alias, [everything(row)])
+            return Size(1, 1, 0, 0), row
+        size = self._size(fields.get("functions", []))
+        # What a function in FROM gives is computed once.
+        result = Size(1, 1, max(size.characters, _SHORT_VALUE), 0)
+        columns = Output(frozenset(strings(alias.get("colnames", []))), result, named=True)
+        for definition in [*fields.get("coldeflist", []), *definitions(fields["functions"])]:
+            self._raise(only(definition)[1].get("colname", ""), result)
+        self._unnamed = self._unnamed.either(result)
+        return size, self._name(alias, [columns])
+
+    def _name(self, alias: Node, outputs: list[Output]) -> Size:
+        """Lets a source's columns go by their names; gives the size of its row."""
         # A star hides how many columns there are, so a new name may stand for any of them.
-        exact = len(outputs) == len(alias.get("colnames", []))
-        for position, name in enumerate(strings(alias.get("colnames", []))):
-            self._raise(name, outputs[position] if exact else max(outputs, default=1))
-        # The whole row.
-        self._raise(alias.get("aliasname", ""), sum(outputs))
+        renamed = strings(alias.get("colnames", []))
+        exact = len(renamed) == len(outputs) and not any(output.star for output in outputs)
+        largest = row = NOTHING
+        for output in outputs:
+            for name in output.names:
+                self._raise(name, output.size)
+            if not output.named:
+                self._unnamed = self._unnamed.either(output.size)
+            largest = largest.either(output.size)
+            row += output.size
+        for position, name in enumerate(renamed):
+            self._raise(name, outputs[position].size if exact else largest)
+        if "aliasname" in alias:
+            name = alias["aliasname"]
+            self._rows[name] = row.either(self._rows.get(name, NOTHING))
+            # A function's alias is also its column.
+            self._raise(name, row)
+        return row
 
-    def _raise(self, name: str, weight: int) -> None:
-        self._weights[name] = max(self._weights.get(name, 1), weight)
+    def _raise(self, name: str, size: Size) -> None:
+        known = self._names.get(name)
+        self._names[name] = size if known is None else known.either(size)
 
-    def _weigh(self, expression: Any) -> int:
-        """References in an expression, each counted with what stands behind it."""
-        weight = 0
-        pending = [expression]
-        while pending:
-            node = pending.pop()
-            if isinstance(node, list):
-                pending.extend(node)
-            elif isinstance(node, dict):
-                for key, value in node.items():
-                    if key == "ColumnRef":
-                        weight += self._behind(strings(value["fields"]))
-                    elif key == "SelectStmt":
-                        weight += self._totals.get(id(value), 0)
-                    elif key == "FuncCall" and self._is_computed_once(value):
-                        weight += 1
-                    else:
-                        pending.append(value)
-        return min(weight, _ENOUGH)
+    # Expressions ---------------------------------------------------------------------------------
 
-    def _behind(self, parts: list[str]) -> int:
+    def _reference(self, fields: Node) -> Size:
+        parts = strings(fields["fields"])
         name = parts[-1]
         if name:
-            known = 1 if name in self.policy.attributes else self._unnamed
-            return self._weights.get(name, known)
-        if len(parts) > 1:
-            return max(self._weights.get(parts[-2], 1), _STAR)
-        return max(self.largest, _STAR)
+            plain = _COLUMN if name in self._policy.attributes else self._unnamed
+            size = self._names.get(name, plain)
+        else:
+            alias = self._rows.get(parts[-2]) if len(parts) > 1 else None
+            rows = self._rows.values() if alias is None else [alias]
+            size = _COLUMN.times(_TABLE_COLUMNS)
+            for row in rows:
+                size = size.either(row)
+        if self._aggregates:
+            return size._replace(nodes=size.inside)
+        return size
 
-    def _is_computed_once(self, call: Node) -> bool:
-        return "over" in call or strings(call["funcname"])[-1] in self.policy.aggregates
+    @staticmethod
+    def _constant(fields: Node) -> Size:
+        if "sval" in fields:
+            written = fields["sval"].get("sval", "")
+            characters = len(written)
+        else:
+            written = fields.get("fval", {}).get("fval", "")
+            characters = max(len(written), _SHORT_VALUE)
+        if _EXPONENT.search(written):
+            characters = max(characters, _MOST_DIGITS)
+        return Size(1, 1, characters, 0)
+
+    def _operation(self, fields: Node) -> Size:
+        left, right = self._size(fields.get("lexpr", {})), self._size(fields.get("rexpr", {}))
+        match fields["kind"]:
+            case "AEXPR_BETWEEN" | "AEXPR_NOT_BETWEEN":
+                left = left.times(2)
+            case "AEXPR_BETWEEN_SYM" | "AEXPR_NOT_BETWEEN_SYM":
+                left, right = left.times(4), right.times(2)
+            case "AEXPR_IN":
+                left = left.times(len(fields["rexpr"]["List"]["items"]))
+        name = strings(fields["name"])[-1]
+        return self._applied(name, [left, right], fields)
+
+    def _sub_link(self, fields: Node) -> Size:
+        # Planned once for each way to run the sub-query.
+        tested = self._size(fields.get("testexpr", {})).times(2)
+        total, outputs = self._select(only(fields["subselect"])[1])
+        match fields["subLinkType"]:
+            case "ARRAY_SUBLINK":
+                total = total.valued(_UNBOUNDED)
+            case "EXPR_SUBLINK":
+                total = total.valued(sum(output.size.characters for output in outputs))
+        if "operName" in fields:
+            return self._applied(strings(fields["operName"])[-1], [tested, total], fields)
+        return tested + total
+
+    def _call(self, fields: Node) -> Size:
+        name = strings(fields["funcname"])[-1]
+        computed = "over" in fields or name in self._policy.aggregates
+        self._aggregates += computed
+        given = [self._size(argument) for argument in fields.get("args", [])]
+        rest = self._size({key: part for key, part in fields.items() if key != "args"})
+        self._aggregates -= computed
+        result = self._applied(name, given, fields) + rest.valued(0)
+        if not computed:
+            return result
+        # Done once, whoever refers to it.
+        self._spent += result.work
+        return result._replace(inside=1, work=0)
+
+    def _applied(self, name: str, given: list[Size], fields: Node) -> Size:
+        """A function or an operator with its operands."""
+        policy = self._policy
+        total = Size(1, 1, 0, 0)
+        for size in given:
+            total += size
+        length = self._length(name, given, fields, total.characters)
+        slow = _SLOW if name in policy.slow else 1
+        # An aggregate takes its values one by one.
+        steps = slow * max(total.characters, 0 if name in policy.unbounded else length)
+        factors = policy.multiplied.get(name)
+        if factors is not None and max(factors) < len(given):
+            first, second = factors
+            product = given[first].characters * given[second].characters
+            if name in policy.of_elements:
+                product = self._elements(fields, "lexpr", given[first]) * self._elements(
+                    fields, "rexpr", given[second]
+                )
+            if product > policy.limits.work:
+                self._visit.at = fields.get("location", self._visit.at)
+                raise self._visit.refuse(
+                    f"{SHOWN_OPERATORS.get(name, name)} works on two values here that may be long",
+                    "Shorten one of them, as in left(x, 30), or write a shorter one out.",
+                )
+            steps += product
+        return total.valued(length).working(steps if steps > _COLUMN_CHARACTERS else 0)
+
+    @staticmethod
+    def _elements(fields: Node, side: str, operand: Size) -> int:
+        """How many things an operand has to compare: a written-out array its elements."""
+        node = fields.get(side, {})
+        while "TypeCast" in node:
+            node = node["TypeCast"]["arg"]
+        elements = node.get("A_ArrayExpr", {}).get("elements", [])
+        plain = elements and all("A_Const" in element for element in elements)
+        return len(elements) if plain else operand.characters
+
+    def _length(self, name: str, given: list[Size], fields: Node, characters: int) -> int:
+        """Of the result."""
+        policy = self._policy
+        if name in policy.unbounded:
+            return _UNBOUNDED
+        if name in policy.short_results:
+            return _SHORT_VALUE
+        position = policy.cut_at.get(name)
+        arguments = fields.get("args", [])
+        if position is not None and position < len(arguments):
+            count = _cut(arguments[position])
+            if name == "repeat":
+                most = policy.limits.length if count is None else count
+                return given[0].characters * most
+            if count is not None:
+                return count
+            if name in ("lpad", "rpad"):
+                return policy.limits.length
+        if name in policy.replacing:
+            return given[0].characters * max([1, *(size.characters for size in given[2:])])
+        if name in policy.numeric:
+            return max([_MOST_DIGITS, *(size.characters for size in given)])
+        return characters * policy.stretching.get(name, 1)
+
+    def _cast(self, fields: Node) -> Size:
+        value = self._size(fields["arg"])
+        written = "A_Const" in fields["arg"]
+        kind = fields["typeName"]
+        name = strings(kind["names"])[-1]
+        modifiers = kind.get("typmods", [])
+        characters = value.characters * (1 if written else _QUOTED)
+        if "arrayBounds" not in kind:
+            if name in self._policy.short_types:
+                characters = _SHORT_VALUE
+            elif modifiers and name != "interval":
+                characters = int(constant(modifiers[0]) or 0) + 2
+            elif name in ("numeric", "json", "jsonb") and not written:
+                characters = max(characters, _MOST_DIGITS)
+        return value.valued(characters).working(characters if characters > _MOST_DIGITS else 0)
+
+    def _quoted(self, fields: Node) -> Size:
+        value = self._size(list(fields.values()))
+        return value.valued(value.characters * _QUOTED) + Size(1, 1, 2, 0)
+
+    def _indirection(self, fields: Node) -> Size:
+        value = self._size(fields["arg"])
+        total = value + self._size(fields["indirection"]).valued(0)
+        if "A_Star" in fields["indirection"][-1]:
+            # Each column of it is taken from a copy of the whole.
+            parts = fields["arg"].get("RowExpr", {}).get("args", [])
+            simple = parts and not any("ColumnRef" not in p and "A_Const" not in p for p in parts)
+            starred = any("A_Star" in str(part) for part in parts)
+            return total.times(len(parts) if simple and not starred else _WIDEST_ROW)
+        return total
+
+    def _json_path(self, fields: Node) -> Size:
+        """A path may compare every part of the value with every other."""
+        searched = [self._size(fields["context_item"])]
+        searched += [self._size(item) for item in fields.get("passing", [])]
+        done = ("context_item", "passing")
+        value = self._size({key: part for key, part in fields.items() if key not in done})
+        for size in searched:
+            value += size
+        if any(size.characters**2 > self._policy.limits.work for size in searched):
+            self._visit.at = fields.get("location", self._visit.at)
+            raise self._visit.refuse(
+                "A JSON path searches a value here that may be long",
+                "Use ->, ->> or jsonb_to_recordset.",
+            )
+        return value.times(2)
+
+    def _json_value(self, fields: Node) -> Size:
+        """FORMAT JSON copies what it is said of."""
+        written = fields.get("format", {}).get("format_type", "JS_FORMAT_DEFAULT")
+        return self._size(fields["raw_expr"]).times(1 if written == "JS_FORMAT_DEFAULT" else 2)
+
+    def _json_aggregate(self, fields: Node) -> Size:
+        return self._size(fields).times(2).valued(_UNBOUNDED)
+
+    def _twice(self, fields: Node) -> Size:
+        return self._size(fields).times(2)
 
 
-def _columnwise(rows: list[list[int]]) -> list[int]:
-    return [max(column) for column in zip(*rows, strict=False)]
-
-
-def _inner_selects(select: Node) -> Iterator[tuple[Node, Node | None]]:
-    """The queries right inside `select` in the order of the text, with the alias of each."""
-    for side in ("larg", "rarg"):
-        if side in select:
-            yield select[side], None
-    first = ("withClause", "fromClause")
-    rest = [key for key in select if key not in (*first, "larg", "rarg")]
-    pending: list[tuple[Any, Node | None]] = []
-    pending += [(select[key], None) for key in reversed((*first, *rest)) if key in select]
-    while pending:
-        node, alias = pending.pop()
-        if isinstance(node, list):
-            pending.extend((item, alias) for item in reversed(node))
-        elif isinstance(node, dict):
-            for key, value in reversed(node.items()):
-                if key == "RangeSubselect":
-                    pending.append((value["subquery"], value.get("alias")))
-                elif key == "CommonTableExpr":
-                    named = {
-                        "aliasname": value["ctename"],
-                        "colnames": value.get("aliascolnames", []),
-                    }
-                    pending.append((value["ctequery"], named))
-                elif key != "SelectStmt":
-                    pending.append((value, None))
-            if "SelectStmt" in node:
-                yield node["SelectStmt"], alias
+def _cut(node: Node) -> int | None:
+    """The length that `left(…, 200)` cuts to; None when that is not a plain number."""
+    # A number, not a string: substring(text, pattern, '5') is another function. And not below
+    # zero: left(text, -1) leaves out one character.
+    if "MinMaxExpr" in node and node["MinMaxExpr"]["op"] == "IS_LEAST":
+        found = [_cut(argument) for argument in node["MinMaxExpr"]["args"]]
+        return min((count for count in found if count is not None), default=None)
+    written = node.get("A_Const", {}).get("ival")
+    count = -1 if written is None else int(written.get("ival", 0))
+    return count if count >= 0 else None

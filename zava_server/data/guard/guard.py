@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import postgast
 
 from zava_server.data.guard import growth
-from zava_server.data.guard.arguments import require_short
 from zava_server.data.guard.rules import CHECKS, check_qualified_columns
 from zava_server.data.guard.tree import parse_one
 from zava_server.data.guard.walk import Visit, Walker, only
@@ -68,20 +67,20 @@ class SqlGuard:
 
     def _check_growth(self, tree: Fields, visit: Visit) -> None:
         limits = self._policy.limits
-        if visit.selects > limits.selects:
+        copies = growth.worst_case(visit.columns, visit.selects)
+        if not visit.grows and copies * len(visit.text) <= limits.growth:
+            return
+        size = growth.Growth(visit).measure(tree)
+        if size.nodes > limits.growth:
             raise QueryRejected(
-                f"There are more than {limits.selects} sub-queries.", "Join or group instead."
-            )
-        measured = growth.Growth(self._policy)
-        most = limits.short_growth if visit.short else limits.growth
-        if growth.worst_case(visit.columns, visit.selects) > most:
-            measured.measure(tree)
-        if measured.largest > limits.growth:
-            raise QueryRejected(
-                "Nested sub-queries repeat each other's expressions too often.",
+                "Nested sub-queries or operators repeat each other's expressions too often.",
                 "Name a value once, in a CTE … AS MATERIALIZED (…), or repeat it fewer times.",
             )
-        require_short(visit, measured)
+        if size.work > limits.work:
+            raise QueryRejected(
+                "There is too much to do with values that may be long.",
+                "Shorten what string_agg and its like give: left(…, 1000).",
+            )
 
 
 def _kind(fields: Fields) -> str:

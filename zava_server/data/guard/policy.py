@@ -17,8 +17,6 @@ class Argument(Enum):
     """A whole number written out and small, or LEAST(anything, such a number)."""
     TEMPLATE = "a format template"
     """A written-out string, not long, whose placeholders carry no long or computed width."""
-    SHORT = "a short value"
-    """Text, array or JSON that cannot have grown long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,15 +34,11 @@ class Limits:
     """Constructs inside each other."""
     selects: int
     growth: int
-    """Copies of one column that nested sub-queries may make of each other's expressions."""
-    short_growth: int
-    """The same where a value must be short."""
+    """Parts of the statement after PostgreSQL has copied its expressions into each other."""
+    work: int
+    """Steps on long values that nothing interrupts, as `growth` counts them."""
     literal: int
-    """Characters of a template, and of one literal in a short value."""
-    short_length: int
-    """Characters in all of a short value in a statement that makes long ones."""
-    short_parts: int
-    """Literals in such a value."""
+    """Characters of a template."""
     length: int
     """Characters that `repeat`, `lpad` and `rpad` may make, and that `char(n)` may pad to."""
     series: int
@@ -73,15 +67,8 @@ class SqlPolicy:
     """Function to position (from 0) to what the argument there must be."""
     aggregates: frozenset[str]
     """Functions whose result a sub-query computes once, whoever refers to it."""
-    builders: frozenset[str]
-    """Functions whose result may be much longer than their arguments."""
     operators: Mapping[str, frozenset[str]]
     """Schema to operator names. Unqualified operators may be any of them."""
-    left_operand: Mapping[str, Argument]
-    """Operator to what its left operand must be."""
-    right_operand: Mapping[str, Argument]
-    either_operand: Mapping[str, Argument]
-    """Operator to what at least one operand must be."""
     numeric_operand: frozenset[str]
     """Operators of which one side must plainly be a number."""
     vector_operand: frozenset[str]
@@ -94,4 +81,24 @@ class SqlPolicy:
     """Columns that every table has and that show other tenants' activity."""
     attributes: frozenset[str]
     """Names that `(value).name` may select: `(value).f` would call a function f otherwise."""
+    multiplied: Mapping[str, tuple[int, int]]
+    """Functions and operators to the two arguments whose lengths multiply to the work to do."""
+    of_elements: frozenset[str]
+    """Those of them that compare elements and not characters."""
+    slow: frozenset[str]
+    """Functions that take several steps a character."""
+    unbounded: frozenset[str]
+    """Functions whose result is as long as there are rows."""
+    numeric: frozenset[str]
+    """Functions and operators whose result may have all the digits that a number can."""
+    replacing: frozenset[str]
+    """Functions that put a later argument in place of any character of the first."""
+    stretching: Mapping[str, int]
+    """Functions whose result is so many times as long as their arguments."""
+    cut_at: Mapping[str, int]
+    """Functions to the argument that says how long their result is."""
+    short_results: frozenset[str]
+    """Functions and operators whose result is short whatever they are given."""
+    short_types: frozenset[str]
+    """Types whose values are short as text."""
     limits: Limits

@@ -226,40 +226,13 @@ _ARITY = {
     "translate": (3, 3),
 }
 
-# Measured on PostgreSQL 18: each of these runs for minutes on long values, and no timeout,
-# cancellation or termination reaches it meanwhile. Work grows with the product of the two lengths,
-# so that one short side is enough.
 _ARGUMENTS = {
     "repeat": {1: Argument.LENGTH},
     "lpad": {1: Argument.LENGTH},
     "rpad": {1: Argument.LENGTH},
     "format": {0: Argument.TEMPLATE},
     "to_char": {1: Argument.TEMPLATE},
-    **{
-        name: {1: Argument.SHORT}
-        for name in _words("""
-            strpos position replace split_part string_to_array string_to_table translate
-            btrim ltrim rtrim
-        """)
-    },
-    # A path may compare every part of the value with every other.
-    **{
-        name: {0: Argument.SHORT}
-        for name in _words("""
-            jsonb_path_exists jsonb_path_match jsonb_path_query jsonb_path_query_array
-            jsonb_path_query_first
-        """)
-    },
 }
-
-# Results that outgrow their arguments, so that a value built from them may be long.
-_BUILDERS = _words("""
-    array_agg json_agg json_agg_strict json_object_agg json_object_agg_strict jsonb_agg
-    jsonb_agg_strict jsonb_object_agg jsonb_object_agg_strict string_agg range_agg
-    format lpad overlay quote_ident quote_literal quote_nullable regexp_replace repeat replace rpad
-    json_build_array json_build_object jsonb_build_array jsonb_build_object row_to_json to_json
-    to_jsonb encode jsonb_pretty
-""")
 
 # Operators ----------------------------------------------------------------------------------------
 
@@ -275,9 +248,67 @@ _OPERATORS = {
     "public": _words("<=> <-> <#> <+>"),
 }
 
-_LEFT_OPERAND = {"@?": Argument.SHORT}
-_RIGHT_OPERAND = dict.fromkeys(_words("~~ ~~* !~~ !~~* ?| ?&"), Argument.SHORT)
-_EITHER_OPERAND = dict.fromkeys(_words("@> <@ &&"), Argument.SHORT)
+# Long values -------------------------------------------------------------------------------------
+
+# Measured on PostgreSQL 18: each of these runs for minutes on long values, and no timeout,
+# cancellation or termination reaches it meanwhile.
+_MULTIPLIED = {
+    **dict.fromkeys(
+        _words("""
+            strpos position replace split_part string_to_array string_to_table translate
+            btrim ltrim rtrim
+            ~~ ~~* !~~ !~~* ?| ?& @> <@ &&
+        """),
+        (0, 1),
+    ),
+    # A path may compare every part of the value with every other.
+    **dict.fromkeys(
+        _words("""
+            jsonb_path_exists jsonb_path_match jsonb_path_query jsonb_path_query_array
+            jsonb_path_query_first @?
+        """),
+        (0, 0),
+    ),
+}
+
+_SLOW = _words("""
+    upper lower initcap reverse md5 sha256 encode decode convert_from convert_to
+    regexp_count regexp_instr regexp_like regexp_match regexp_matches regexp_replace
+    regexp_split_to_array regexp_split_to_table regexp_substr similar_to_escape like_escape
+    replace translate split_part string_to_array string_to_table
+    quote_ident quote_literal quote_nullable to_json to_jsonb row_to_json jsonb_pretty
+""")
+
+_UNBOUNDED = _words("""
+    array_agg json_agg json_agg_strict json_object_agg json_object_agg_strict jsonb_agg
+    jsonb_agg_strict jsonb_object_agg jsonb_object_agg_strict string_agg range_agg jsonb_pretty
+""")
+
+_NUMERIC = (
+    _NUMBERS
+    | _words("sum avg stddev stddev_pop stddev_samp var_pop var_samp variance to_number")
+    | _words("+ - * / % ^ @ |/ ||/")
+)
+
+_STRETCHING = {
+    **dict.fromkeys(_words("concat concat_ws format encode upper lower initcap"), 2),
+    **dict.fromkeys(_words("quote_ident quote_literal quote_nullable"), 2),
+    **dict.fromkeys(_words("array_to_string like_escape similar_to_escape"), 2),
+    **dict.fromkeys(_words("array_to_json json_build_array json_build_object"), 6),
+    **dict.fromkeys(_words("jsonb_build_array jsonb_build_object"), 6),
+    **dict.fromkeys(_words("row_to_json to_json to_jsonb json_object jsonb_object"), 6),
+}
+
+_CUT_AT = {"left": 1, "right": 1, "substr": 2, "substring": 2, "lpad": 1, "rpad": 1, "repeat": 1}
+
+_SHORT_RESULTS = _words("""
+    count length char_length character_length octet_length bit_length array_length cardinality
+    json_array_length jsonb_array_length strpos position starts_with regexp_count regexp_instr
+    regexp_like md5 sha256 to_char date_trunc date_part extract age num_nulls num_nonnulls
+    array_position bool_and bool_or every row_number rank dense_rank ntile
+    jsonb_path_exists jsonb_path_match jsonb_typeof json_typeof ascii chr
+    = <> < > <= >= ~~ ~~* !~~ !~~* ~ ~* !~ !~* ^@ ? ?| ?& @> <@ && @? -|- &< &>
+""") | {"BETWEEN", "NOT BETWEEN", "BETWEEN SYMMETRIC", "NOT BETWEEN SYMMETRIC"}
 
 # Types --------------------------------------------------------------------------------------------
 
@@ -294,6 +325,11 @@ _TYPES = {
     "public": _words("vector"),
 }
 
+_SHORT_TYPES = _words("""
+    int2 int4 int8 float4 float8 bool date time timetz timestamp timestamptz interval uuid
+    int4range int8range tsrange tstzrange daterange
+""")
+
 _COLLATIONS = _words("C POSIX default ucs_basic pg_c_utf8")
 
 RETAIL_POLICY = SqlPolicy(
@@ -305,11 +341,7 @@ RETAIL_POLICY = SqlPolicy(
     arity=_ARITY,
     arguments=_ARGUMENTS,
     aggregates=_AGGREGATES | _WINDOW,
-    builders=_BUILDERS,
     operators=_OPERATORS,
-    left_operand=_LEFT_OPERAND,
-    right_operand=_RIGHT_OPERAND,
-    either_operand=_EITHER_OPERAND,
     # On text both of these are pg_trgm's, which runs on past every timeout.
     numeric_operand=_words("%"),
     vector_operand=_words("<->"),
@@ -318,6 +350,16 @@ RETAIL_POLICY = SqlPolicy(
     collations=_COLLATIONS,
     system_columns=_SYSTEM_COLUMNS,
     attributes=_ATTRIBUTES,
+    multiplied=_MULTIPLIED,
+    of_elements=_words("@> <@ &&"),
+    slow=_SLOW,
+    unbounded=_UNBOUNDED,
+    numeric=_NUMERIC,
+    replacing=_words("replace regexp_replace"),
+    stretching=_STRETCHING,
+    cut_at=_CUT_AT,
+    short_results=_SHORT_RESULTS,
+    short_types=_SHORT_TYPES,
     limits=Limits(
         text_bytes=64 * 1024,
         operator_run=200,
@@ -325,11 +367,9 @@ RETAIL_POLICY = SqlPolicy(
         tree_bytes=700_000,
         depth=300,
         selects=500,
-        growth=10_000,
-        short_growth=64,
+        growth=200_000,
+        work=12_000_000_000,
         literal=1_000,
-        short_length=400,
-        short_parts=200,
         length=1_000,
         series=1_000_000,
     ),

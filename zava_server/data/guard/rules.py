@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 from zava_server.data.guard import arguments
 from zava_server.data.guard.explanations import TYPE_ADVICE
-from zava_server.data.guard.names import strings
-from zava_server.data.guard.policy import Argument
+from zava_server.data.guard.names import reads_any, strings
 from zava_server.data.guard.rejection import function_advice, nearest, quoted
 from zava_server.data.guard.walk import only
 
@@ -15,9 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from zava_server.data.guard.walk import Check, Fields, Visit
-
-# What the grammar turns the words into.
-_WORDS = {"~~": "LIKE", "!~~": "NOT LIKE", "~~*": "ILIKE", "!~~*": "NOT ILIKE"}
 
 
 def check_relation(visit: Visit, fields: Fields) -> None:
@@ -77,6 +73,7 @@ def check_qualified_columns(visit: Visit) -> None:
 
 def check_attribute(visit: Visit, fields: Fields) -> None:
     """`(value).name`, which PostgreSQL also reads as a call name(value)."""
+    visit.grows = True
     for name in strings(fields["indirection"]):
         if name and name not in visit.policy.attributes:
             raise visit.refuse(
@@ -120,9 +117,11 @@ def check_function(visit: Visit, fields: Fields) -> None:
     name = parts[-1]
     if not _listed(parts, policy.functions):
         raise _refuse_function(visit, parts)
-    if name in policy.builders:
-        visit.builders = True
     given = fields.get("args", [])
+    if name in policy.unbounded or name in policy.replacing or name in policy.stretching:
+        visit.grows = True
+    if name in policy.cut_at or name in policy.multiplied:
+        visit.grows = True
     fewest, most = policy.arity.get(name, (0, len(given)))
     if not fewest <= len(given) <= most:
         raise visit.refuse(
@@ -154,15 +153,23 @@ def _refuse_function(visit: Visit, parts: list[str]) -> Exception:
 
 def check_operator(visit: Visit, fields: Fields) -> None:
     """A listed operator with operands that keep its work bounded."""
+    # BETWEEN and IN copy what stands before them.
+    if fields["kind"] != "AEXPR_OP" and not _is_plain(fields.get("lexpr")):
+        visit.grows = True
     _operator(visit, fields["name"], fields.get("lexpr"), fields.get("rexpr"))
 
 
 def check_sub_select_operator(visit: Visit, fields: Fields) -> None:
     """The operator of `x op ANY (SELECT …)`."""
-    if fields["subLinkType"] == "ARRAY_SUBLINK":
-        visit.builders = True
+    if fields["subLinkType"] == "ARRAY_SUBLINK" or not _is_plain(fields.get("testexpr")):
+        visit.grows = True
     if "operName" in fields:
         _operator(visit, fields["operName"], fields.get("testexpr"), fields.get("subselect"))
+
+
+def _is_plain(operand: Fields | None) -> bool:
+    """Whether copies of it are cheap."""
+    return not operand or "ColumnRef" in operand or "A_Const" in operand
 
 
 def _operator(visit: Visit, name: list[Fields], left: Fields | None, right: Fields | None) -> None:
@@ -177,16 +184,8 @@ def _operator(visit: Visit, name: list[Fields], left: Fields | None, right: Fiel
             else None,
         )
     operands = [operand for operand in (left, right) if operand]
-    shown = _WORDS.get(operator, operator)
-    if operator in policy.left_operand and left:
-        bound = policy.left_operand[operator]
-        arguments.require(visit, f"The left side of {shown}", bound, left)
-    if operator in policy.right_operand and right:
-        bound = policy.right_operand[operator]
-        arguments.require(visit, f"The right side of {shown}", bound, right)
-    if operator in policy.either_operand:
-        bound = policy.either_operand[operator]
-        arguments.require(visit, f"One side of {shown}", bound, *operands)
+    if operator in policy.multiplied and not (right and arguments.is_short_literal(right)):
+        visit.grows = True
     if operator in policy.numeric_operand and not any(
         arguments.is_number(policy, operand) for operand in operands
     ):
@@ -222,22 +221,25 @@ def check_collation(visit: Visit, fields: Fields) -> None:
         )
 
 
-def check_json_aggregate(visit: Visit, _: Fields) -> None:
-    """JSON_ARRAYAGG and JSON_OBJECTAGG build long values."""
-    visit.builders = True
-
-
-def check_json_path(visit: Visit, fields: Fields) -> None:
-    """The value that JSON_VALUE and its like search, which a path may compare with itself."""
-    values = [fields["context_item"], *(only(item)[1]["val"] for item in fields.get("passing", []))]
-    for value in values:
-        arguments.require(visit, "What a JSON path searches", Argument.SHORT, value)
+def check_growing(visit: Visit, _: Fields) -> None:
+    """SQL/JSON is copied while it is parsed, and builds and searches long values."""
+    visit.grows = True
 
 
 def check_with(visit: Visit, fields: Fields) -> None:
-    """A recursive CTE may build long values."""
-    if fields.get("recursive"):
-        visit.builders = True
+    """A recursive CTE builds long values, and reads itself and those before it."""
+    if not fields.get("recursive"):
+        return
+    visit.grows = True
+    ctes = [only(wrapped)[1] for wrapped in fields["ctes"]]
+    names = [cte.get("ctename", "") for cte in ctes]
+    for position, cte in enumerate(ctes):
+        later = reads_any(cte["ctequery"], frozenset(names[position + 1 :]))
+        if later is not None:
+            visit.at = later.get("location", visit.at)
+            raise visit.refuse(
+                f"{quoted(later['relname'])} is a CTE that comes later", "Move it before this one."
+            )
 
 
 def _listed(parts: list[str], allowed: Mapping[str, frozenset[str]]) -> bool:
@@ -259,7 +261,8 @@ CHECKS: dict[str, Check] = {
     "SubLink": check_sub_select_operator,
     "TypeName": check_type,
     "CollateClause": check_collation,
-    "JsonFuncExpr": check_json_path,
-    "JsonAggConstructor": check_json_aggregate,
+    "JsonArrayQueryConstructor": check_growing,
+    "JsonIsPredicate": check_growing,
+    "JsonValueExpr": check_growing,
     "WithClause": check_with,
 }

@@ -39,12 +39,10 @@ class Visit:
     """Alias of a function in FROM to the names of its columns."""
     qualified: list[tuple[str, str, int | None]] = field(default_factory=list)
     """Columns written `alias.column`, with their position."""
-    short: list[tuple[str, list[Any], int | None]] = field(default_factory=list)
-    """What must be short: a name for it, the expressions of which one must be, the position."""
     selects: int = 0
     columns: int = 0
-    builders: bool = False
-    """Whether the statement builds values that may be long."""
+    grows: bool = False
+    """Whether something in it builds long values, works on them, or is copied by PostgreSQL."""
 
     def refuse(self, sentence: str, hint: str | None = None) -> QueryRejected:
         """The error for the node in hand."""
@@ -79,6 +77,7 @@ class Walker:
 
     def __init__(self, policy: SqlPolicy, checks: Mapping[str, Check]) -> None:
         self._depth = policy.limits.depth
+        self._selects = policy.limits.selects
         self._plans = {name: _plan(name, policy, checks.get(name)) for name in policy.nodes}
         # Most nodes are such; they are looked at where they stand.
         self._leaves = {name: plan.fields for name, plan in self._plans.items() if plan.leaf}
@@ -100,7 +99,13 @@ class Walker:
                 if plan.choices or not fields.keys() <= plan.fields:
                     _require_listed(plan, name, fields, visit)
                 if name == "SelectStmt":
+                    ctes_here = len(fields.get("withClause", {}).get("ctes", ()))
                     visit.selects += 1
+                    if visit.selects + ctes_here > self._selects:
+                        raise visit.refuse(
+                            f"There are more than {self._selects} sub-queries",
+                            "Join or group instead.",
+                        )
                     ctes = self._open_scope(fields, ctes, at, below)
                 visit.ctes = ctes
                 if plan.check is not None:
