@@ -53,12 +53,12 @@ def check_references(
     """
     homeless = {name: np.zeros(table.size, bool) for name, table in tables.items()}
     if "stores" not in unreadable:
-        for name, numbers in links.store_of.items():
-            homeless[name] = _missing(links.stores, numbers)
+        for name in links.store_of.keys() & tables.keys():
+            homeless[name] = _missing(links.stores, links.store_of[name])
             tables[name].reject(homeless[name], "store_code", "there is no such store")
     if "products" not in unreadable:
-        for name, numbers in links.product_of.items():
-            missing = _missing(links.products, numbers)
+        for name in links.product_of.keys() & tables.keys():
+            missing = _missing(links.products, links.product_of[name])
             tables[name].reject(missing, "sku", "there is no such product")
     # Where the store does not exist, the rest of the key needs no complaint.
     if "customers" not in unreadable and "orders" in tables:

@@ -24,9 +24,10 @@ if TYPE_CHECKING:
 _STORES = "SELECT store_id, name, time_zone FROM retail.stores FOR KEY SHARE"
 
 _ASKED = """
-CREATE TEMPORARY TABLE asked_products (number integer, sku text) ON COMMIT DROP;
-CREATE TEMPORARY TABLE asked_emails (number integer, store_id uuid, id uuid, email text)
-    ON COMMIT DROP;
+CREATE TEMPORARY TABLE IF NOT EXISTS asked_products (number integer, sku text) ON COMMIT DROP;
+TRUNCATE asked_products;
+CREATE TEMPORARY TABLE IF NOT EXISTS asked_emails
+    (number integer, store_id uuid, id uuid, email text) ON COMMIT DROP;
 """
 
 _PRODUCTS = """

@@ -6,29 +6,20 @@ import asyncio
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import partial
 from typing import TYPE_CHECKING
-
-import numpy as np
 
 from zava_server.data.importing import checks, sales
 from zava_server.data.importing.directory import find_files, known_encoding
 from zava_server.data.importing.existing import Existing
 from zava_server.data.importing.links import link
-from zava_server.data.importing.order_writing import OrderWriter
-from zava_server.data.importing.pace import Pace
-from zava_server.data.importing.reading import locate_findings, read_files
+from zava_server.data.importing.reading import Files, Reading, locate_findings
 from zava_server.data.importing.rollups import count_anew
+from zava_server.data.importing.sales import kept_rows
 from zava_server.data.importing.upserts import TOUCHED_STORES, Written
-from zava_server.data.importing.user_writing import write_users
 from zava_server.data.importing.users import check_users
-from zava_server.data.importing.writing import (
-    write_customers,
-    write_inventory,
-    write_products,
-    write_stores,
-)
+from zava_server.data.importing.writing import Writing
 from zava_server.infrastructure.errors import Busy
+from zava_server.infrastructure.progress import Progress, ignore_progress
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -39,8 +30,7 @@ if TYPE_CHECKING:
 
     from zava_server.data.importing.links import Links
     from zava_server.data.importing.problems import Problem
-    from zava_server.data.importing.reading import Files
-    from zava_server.data.importing.tables import Flags
+    from zava_server.data.importing.tables import Flags, Table
     from zava_server.infrastructure.progress import ReportProgress
 
 _LOCK = 0x7A617664
@@ -54,19 +44,14 @@ SET LOCAL idle_in_transaction_session_timeout = 0;
 -- Mutes the triggers of the rollups: the touched stores are counted at the end.
 SET LOCAL zava.bulk_load = 'on';
 """
-_MAY_SKIP_TRIGGERS = """
-SELECT rolsuper OR has_parameter_privilege('session_replication_role', 'SET')
-FROM pg_roles WHERE rolname = current_user
-"""
-# Of the large tables, whose only other triggers are the rollups'. References have been checked
-# set-wise by then, and what they lead to is locked: checking them row by row would take longer than
-# all the rest.
-_SKIP_TRIGGERS = "SET LOCAL session_replication_role = replica"
-_ALL_TRIGGERS = "SET LOCAL session_replication_role = origin"
 _ANALYZE = """
 ANALYZE retail.stores, retail.products, retail.product_costs, retail.customers, retail.orders,
     retail.order_items, retail.inventory
 """
+
+
+# Read, checked and written first, while the other files are read on the other core.
+_FIRST = ("stores", "products", "customers")
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,18 +96,12 @@ async def import_files(
     encoding = known_encoding(options.encoding)
     paths, warnings = find_files(options.directory, options.report_file)
     with ExitStack() as open_files:
-        files = await asyncio.to_thread(read_files, paths, encoding, open_files, report)
-        files.warnings[:0] = warnings
+        files = Files(paths, warnings=list(warnings))
+        reading = Reading(files, encoding, open_files, report)
         transaction = owner.transaction(isolation="read_committed")
         await transaction.start()
         try:
-            job = _Import(
-                owner, options, files, await asyncio.to_thread(link, files.tables), report
-            )
-            await job.check()
-            accepted = not files.problems and (options.skip_bad_rows or not files.has_findings)
-            kept = await asyncio.to_thread(sales.kept_rows, files.tables, job.links)
-            written = await job.write(kept) if accepted and not options.dry_run else {}
+            counts, accepted = await _Import(owner, options, files, report).run(reading)
         except BaseException:
             await transaction.rollback()
             raise
@@ -131,20 +110,7 @@ async def import_files(
         else:
             await transaction.rollback()
         problems = await asyncio.to_thread(locate_findings, files)
-    return Outcome(
-        accepted,
-        {
-            name: Counts(
-                table.size,
-                int(table.bad.sum()),
-                int((~kept[name]).sum()),
-                written.get(name, Written()),
-            )
-            for name, table in files.tables.items()
-        },
-        problems,
-        files.warnings,
-    )
+    return Outcome(accepted, counts, problems, files.warnings)
 
 
 async def refresh_statistics(owner: asyncpg.Connection) -> None:
@@ -165,30 +131,79 @@ class _Import:
     """What happens within the transaction."""
 
     def __init__(
-        self,
-        owner: asyncpg.Connection,
-        options: Options,
-        files: Files,
-        links: Links,
-        report: ReportProgress,
+        self, owner: asyncpg.Connection, options: Options, files: Files, report: ReportProgress
     ) -> None:
         self._owner = owner
         self._options = options
         self._files = files
-        self.links = links
         self._report = report
+        self._existing = Existing(owner)
 
-    async def check(self) -> None:
-        """Finds all bad rows. Raises Busy."""
+    async def run(self, reading: Reading) -> tuple[Mapping[str, Counts], bool]:
+        """Checks everything and writes what is accepted: the counts, and whether anything is."""
         if not await self._owner.fetchval("SELECT pg_try_advisory_xact_lock($1)", _LOCK):
             raise Busy("Another import is running.", "Wait for its end.")
         await self._owner.execute(_SETTINGS)
-        pace = Pace(self._report, "checking")
-        tables, links, unreadable = self._files.tables, self.links, self._files.unreadable
-        pace.at(0.0, 0, "rows")
+        await self._owner.execute(TOUCHED_STORES)
+        first = [name for name in self._files.paths if name in _FIRST]
+        others = [name for name in self._files.paths if name not in _FIRST]
+        await asyncio.to_thread(reading.read, first)
+        reading_others = asyncio.create_task(asyncio.to_thread(reading.read, others))
+        reading_others.add_done_callback(lambda _: self._say_what_is_next(first))
+        try:
+            # Its progress is not shown beside that of the reading.
+            written, _ = await self._bring(first, first, ignore_progress)
+        finally:
+            await asyncio.wait({reading_others})
+        await reading_others
+        written_then, kept = await self._bring(others, [*first, *others], self._report)
+        accepted = self._accepted
+        written = {**written, **written_then} if accepted else {}
+        counts = {
+            name: Counts(
+                table.size,
+                int(table.bad.sum()),
+                int((~kept[name]).sum()),
+                written.get(name, Written()),
+            )
+            for name, table in self._files.tables.items()
+        }
+        if accepted and not self._options.dry_run:
+            self._files.forget_rows()
+            await count_anew(self._owner, self._report)
+        return counts, accepted
+
+    def _say_what_is_next(self, names: Sequence[str]) -> None:
+        step = "checking" if self._options.dry_run else "writing"
+        self._report(Progress(step, 0.0, ", ".join(names)))
+
+    @property
+    def _accepted(self) -> bool:
+        files = self._files
+        return not files.problems and (self._options.skip_bad_rows or not files.has_findings)
+
+    async def _bring(
+        self, names: Sequence[str], read: Sequence[str], report: ReportProgress
+    ) -> tuple[Mapping[str, Written], Mapping[str, Flags]]:
+        """Checks these of the files `read` and writes them, unless a problem forbids it.
+
+        Returns what was written, and which rows of all that are read may go in.
+        """
+        # More may come in meanwhile.
+        tables = {name: self._files.tables[name] for name in read if name in self._files.tables}
+        links = await asyncio.to_thread(link, tables)
+        await self._check({name: tables[name] for name in names if name in tables}, links)
+        kept = await asyncio.to_thread(kept_rows, tables, links)
+        if not self._accepted or self._options.dry_run:
+            return {}, kept
+        writing = Writing(self._owner, tables, links, kept, self._options.time_zone)
+        return await writing.write(names, report), kept
+
+    async def _check(self, tables: Mapping[str, Table], links: Links) -> None:
+        """Finds all bad rows of these files."""
+        unreadable, existing = self._files.unreadable, self._existing
         if "order_items" in tables:
             await asyncio.to_thread(sales.check_amounts, tables["order_items"])
-        existing = Existing(self._owner)
         known_stores = await existing.mark(links)
         if "stores" in tables:
             checks.check_store_names(tables["stores"], links, known_stores)
@@ -196,7 +211,7 @@ class _Import:
                 checks.check_time_zones(tables["stores"], await existing.time_zones())
         if "orders" in tables:
             zones = sales.zones_of_stores(
-                tables.get("stores"), links, known_stores, self._options.time_zone
+                self._files.tables.get("stores"), links, known_stores, self._options.time_zone
             )
             now = datetime.now(UTC)
             await asyncio.to_thread(sales.check_dates, tables["orders"], links, zones, now)
@@ -210,54 +225,3 @@ class _Import:
             await checks.check_emails(tables["customers"], links, existing)
         if "order_items" in tables:
             await asyncio.to_thread(sales.check_order_totals, tables["order_items"], links)
-        pace.at(1.0, sum(table.size for table in tables.values()), "rows")
-
-    async def write(self, kept: Mapping[str, Flags]) -> Mapping[str, Written]:
-        """Writes the rows that are kept, and counts the figures anew."""
-        owner, links, tables = self._owner, self.links, self._files.tables
-        rows = {name: np.flatnonzero(flags) for name, flags in kept.items()}
-        pace = Pace(self._report, "writing")
-        total, done = max(1, sum(len(some) for some in rows.values())), 0
-        written: dict[str, Written] = {}
-
-        def progress(name: str, of_table: int) -> None:
-            pace.at((done + of_table) / total, done + of_table, f"rows, {name}")
-
-        await owner.execute(TOUCHED_STORES)
-        # In the order in which they refer to each other.
-        if "stores" in tables:
-            written["stores"] = await write_stores(
-                owner, tables["stores"], links, rows["stores"], self._options.time_zone
-            )
-            done += len(rows["stores"])
-        if "products" in tables:
-            progress("products", 0)
-            written["products"] = await write_products(
-                owner, tables["products"], links, rows["products"]
-            )
-            done += len(rows["products"])
-        skips_triggers = await owner.fetchval(_MAY_SKIP_TRIGGERS)
-        if skips_triggers:
-            await owner.execute(_SKIP_TRIGGERS)
-        if "customers" in tables:
-            progress("customers", 0)
-            written["customers"] = await write_customers(
-                owner, tables["customers"], links, rows["customers"]
-            )
-            done += len(rows["customers"])
-        if "orders" in tables or "order_items" in tables:
-            orders = OrderWriter(owner, tables, links, kept)
-            counts = await orders.write(partial(progress, "orders and their lines"))
-            written.update(counts)
-            done += sum(len(rows[name]) for name in counts)
-        if "inventory" in tables:
-            written["inventory"] = await write_inventory(
-                owner, tables["inventory"], links, rows["inventory"], partial(progress, "inventory")
-            )
-        if skips_triggers:
-            await owner.execute(_ALL_TRIGGERS)
-        if "users" in tables:
-            written["users"] = await write_users(owner, tables["users"], links, rows["users"])
-        pace.at(1.0, total, "rows")
-        await count_anew(owner, self._report)
-        return written

@@ -12,9 +12,9 @@ import numpy as np
 
 from zava_server.data.binary_copy import Kind
 from zava_server.data.importing.staging import stage
+from zava_server.data.importing.table_writing import order_of_ids
 from zava_server.data.importing.tables import EMPTY
 from zava_server.data.importing.upserts import Written, upsert
-from zava_server.data.importing.writing import order_of_ids
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

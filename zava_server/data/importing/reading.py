@@ -39,42 +39,58 @@ class Files:
     @property
     def has_findings(self) -> bool:
         """Whether any row is bad."""
-        return any(table.findings for table in self.tables.values())
+        return any(table.findings for table in list(self.tables.values()))
+
+    def forget_rows(self) -> None:
+        """Gives their memory back; what was found wrong stays."""
+        for table in self.tables.values():
+            table.codes.clear()
+            table.numbers.clear()
+            table.texts.clear()
 
 
-def read_files(
-    paths: Mapping[str, Path], encoding: str, open_files: ExitStack, report: ReportProgress
-) -> Files:
-    """Reads them all. Copies in UTF-8 last as long as `open_files`, for `locate_findings`."""
-    files = Files(paths)
-    sizes = {table: path.stat().st_size for table, path in paths.items()}
-    total, bytes_before, rows_before = max(1, sum(sizes.values())), 0, 0
-    pace = Pace(report, "reading")
+class Reading:
+    """Reads files, some now and others later. Copies in UTF-8 last as long as `open_files`."""
 
-    def progress(table: str, share: float, rows: int) -> None:
-        fraction = (bytes_before + share * sizes[table]) / total
-        pace.at(fraction, rows_before + rows, f"rows, {table}")
+    def __init__(
+        self, files: Files, encoding: str, open_files: ExitStack, report: ReportProgress
+    ) -> None:
+        self._files = files
+        self._encoding = encoding
+        self._open_files = open_files
+        self._pace = Pace(report, "reading")
+        self._sizes = {table: path.stat().st_size for table, path in files.paths.items()}
+        self._bytes = self._rows = 0
 
-    for table, path in paths.items():
-        try:
-            readable = path
-            if path.suffix.lower() == ".csv":
-                readable = open_files.enter_context(as_utf8(path, encoding))
-            source = open_source(readable, FORMATS[table])
-            wrong = check_header(path.name, source.header, FORMATS[table])
-            files.warnings += unknown_columns(path.name, source.header, FORMATS[table])
-            if wrong:
-                files.problems += wrong
-                files.unreadable.add(table)
-            else:
-                read = read_table(FORMATS[table], source, partial(progress, table))
-                files.tables[table] = read
-                rows_before += read.size
-        except UnusableFile as error:
-            files.problems.append(Problem(path.name, error.line, "", "", error.reason))
+    def read(self, tables: Sequence[str]) -> None:
+        """Reads the files of these tables; what cannot be read becomes a problem."""
+        for table in tables:
+            try:
+                self._read(table)
+            except UnusableFile as error:
+                name = self._files.paths[table].name
+                self._files.problems.append(Problem(name, error.line, "", "", error.reason))
+                self._files.unreadable.add(table)
+            self._bytes += self._sizes[table]
+
+    def _read(self, table: str) -> None:
+        files, path, format_ = self._files, self._files.paths[table], FORMATS[table]
+        readable = path
+        if path.suffix.lower() == ".csv":
+            readable = self._open_files.enter_context(as_utf8(path, self._encoding))
+        source = open_source(readable, format_)
+        files.warnings += unknown_columns(path.name, source.header, format_)
+        if wrong := check_header(path.name, source.header, format_):
+            files.problems += wrong
             files.unreadable.add(table)
-        bytes_before += sizes[table]
-    return files
+            return
+        read = read_table(format_, source, partial(self._progress, table))
+        self._rows += read.size
+        files.tables[table] = read
+
+    def _progress(self, table: str, share: float, rows: int) -> None:
+        fraction = (self._bytes + share * self._sizes[table]) / max(1, sum(self._sizes.values()))
+        self._pace.at(fraction, self._rows + rows, f"rows, {table}")
 
 
 def locate_findings(files: Files) -> Sequence[Problem]:

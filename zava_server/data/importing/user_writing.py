@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from zava_server.data.importing.keys import identifiers
 from zava_server.data.importing.links import listed_codes
 from zava_server.data.importing.staging import stage_records
+from zava_server.data.importing.table_writing import code_texts, uuids
 from zava_server.data.importing.tables import texts_of
 from zava_server.data.importing.upserts import Written
 from zava_server.data.importing.values import ROLES
-from zava_server.data.importing.writing import code_texts, uuids
 
 if TYPE_CHECKING:
     import asyncpg
