@@ -62,8 +62,8 @@ class OpenAIStandIn:
         """Whether requests may name their dimensions."""
         self.knows_base64 = True
         self.most_texts = 2048
-        self.faults: deque[Fault] = deque()
-        """One for each of the next requests."""
+        self.faults: deque[Fault | None] = deque()
+        """One for each of the next requests; None for an answer."""
         self.fault: Fault | None = None
         """For every request, once the queue is empty."""
         self.asked: list[Asked] = []

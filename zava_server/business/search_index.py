@@ -113,9 +113,10 @@ class _Run:
         outdated: list[UUID] = []
         async for page in self._store.products(self._space):
             products += len(page)
-            outdated += [
-                product.product_id for product, kept in page if content_hash(product) != kept
-            ]
+            stale = [product for product, kept in page if content_hash(product) != kept]
+            known = [product for product in stale if content_hash(product) in self._known]
+            await self._keep_known(known)
+            outdated += [p.product_id for p in stale if content_hash(p) not in self._known]
         pace = _Pace(len(outdated))
         for start in range(0, len(outdated), _BATCH):
             self._report(Progress(STEP, start / len(outdated), pace.at(start)))
@@ -124,23 +125,16 @@ class _Run:
         self.embedded += len(outdated)
         return products
 
+    async def _keep_known(self, products: Sequence[Product]) -> None:
+        hashes = [content_hash(product) for product in products]
+        if hashes:
+            vectors = np.array([self._known[digest] for digest in hashes], np.float32)
+            await self._store.save(self._space, products, hashes, vectors)
+
     async def _embed(self, products: Sequence[Product]) -> None:
         hashes = [content_hash(product) for product in products]
-        made = [
-            product for product, h in zip(products, hashes, strict=True) if h not in self._known
-        ]
-        vectors = dict(
-            zip(
-                (p.product_id for p in made),
-                await product_vectors(self._embedder, made),
-                strict=True,
-            )
-        )
-        rows = [
-            vectors[p.product_id] if p.product_id in vectors else self._known[h]
-            for p, h in zip(products, hashes, strict=True)
-        ]
-        await self._store.save(self._space, products, hashes, np.array(rows, np.float32))
+        vectors = await product_vectors(self._embedder, products)
+        await self._store.save(self._space, products, hashes, vectors)
 
 
 class _Pace:
