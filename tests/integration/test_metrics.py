@@ -40,6 +40,7 @@ UPDATE retail.orders AS o SET order_date = p.order_date FROM retail.orders AS p
     WHERE p.store_id = o.store_id AND p.customer_id = o.customer_id AND p.order_id < o.order_id
         AND random() < 0.05;
 SELECT retail.rebuild_rollups();
+SET LOCAL zava.bulk_load = 'off';
 """
 
 LINES = """

@@ -34,6 +34,8 @@ WHERE s.store_id = ANY ($1)
 ORDER BY s.name
 """
 
+# The planner takes a range that another row gives for a ninth of the table, and would read all of
+# it. As a lateral sub-select of its own (OFFSET 0 keeps it one) it is looked up row by row.
 _WINDOWS = """
 windows AS (
     SELECT * FROM unnest($1::text[], $2::uuid[], $3::date[], $4::date[])
@@ -48,8 +50,11 @@ SELECT w.period, extract(isodow FROM t.day)::int AS weekday, sum(t.revenue) AS r
     sum(t.units_returned)::bigint AS units_returned, sum(t.list_value) AS list_value,
     sum(t.discount_value) AS discount_value, sum(t.line_count)::bigint AS lines
 FROM windows AS w
-JOIN retail.daily_totals AS t
-    ON t.store_id = w.store_id AND t.day >= w.start AND t.day < w.until
+CROSS JOIN LATERAL (
+    SELECT t.* FROM retail.daily_totals AS t
+    WHERE t.store_id = w.store_id AND t.day >= w.start AND t.day < w.until
+    OFFSET 0
+) AS t
 GROUP BY 1, 2
 """  # noqa: S608 - no values in it
 
@@ -58,8 +63,11 @@ WITH {_WINDOWS}
 SELECT w.period, t.day, sum(t.revenue) AS revenue, sum(t.orders)::bigint AS orders,
     sum(t.units_sold)::bigint AS units_sold, sum(t.line_count)::bigint AS lines
 FROM windows AS w
-JOIN retail.daily_totals AS t
-    ON t.store_id = w.store_id AND t.day >= w.start AND t.day < w.until
+CROSS JOIN LATERAL (
+    SELECT t.* FROM retail.daily_totals AS t
+    WHERE t.store_id = w.store_id AND t.day >= w.start AND t.day < w.until
+    OFFSET 0
+) AS t
 GROUP BY 1, 2
 ORDER BY 2
 """  # noqa: S608 - likewise
@@ -68,8 +76,11 @@ _MARGINS = f"""
 WITH {_WINDOWS}
 SELECT w.period, sum(m.covered_revenue) AS covered_revenue, sum(m.cost) AS cost
 FROM windows AS w
-JOIN retail.daily_margins AS m
-    ON m.store_id = w.store_id AND m.day >= w.start AND m.day < w.until
+CROSS JOIN LATERAL (
+    SELECT m.* FROM retail.daily_margins AS m
+    WHERE m.store_id = w.store_id AND m.day >= w.start AND m.day < w.until
+    OFFSET 0
+) AS m
 GROUP BY 1
 """  # noqa: S608 - likewise
 
@@ -77,8 +88,11 @@ _HOURS = f"""
 WITH {_WINDOWS}
 SELECT w.period, h.hour::int AS hour, sum(h.revenue) AS revenue, sum(h.orders)::bigint AS orders
 FROM windows AS w
-JOIN retail.hourly_sales AS h
-    ON h.store_id = w.store_id AND h.day >= w.start AND h.day < w.until
+CROSS JOIN LATERAL (
+    SELECT h.* FROM retail.hourly_sales AS h
+    WHERE h.store_id = w.store_id AND h.day >= w.start AND h.day < w.until
+    OFFSET 0
+) AS h
 GROUP BY 1, 2
 """  # noqa: S608 - likewise
 
@@ -95,9 +109,12 @@ orders AS MATERIALIZED (
         o.order_date AT TIME ZONE s.time_zone AS local
     FROM cuts AS w
     JOIN retail.stores AS s USING (store_id)
-    JOIN retail.orders AS o ON o.store_id = w.store_id
-        AND o.order_date >= w.since AND o.order_date < w.cut_at
-    WHERE o.status = 'completed'
+    CROSS JOIN LATERAL (
+        SELECT o.* FROM retail.orders AS o
+        WHERE o.store_id = w.store_id AND o.order_date >= w.since AND o.order_date < w.cut_at
+            AND o.status = 'completed'
+        OFFSET 0
+    ) AS o
 ),
 lines AS (
     SELECT o.period, extract(isodow FROM o.day)::int AS weekday,
@@ -111,8 +128,11 @@ SELECT w.period, extract(isodow FROM w.day)::int AS weekday, h.hour::int AS hour
     h.orders, h.units_sold, h.units_returned, h.list_value, h.discount_value,
     h.line_count AS lines, 0::numeric AS covered_revenue, 0::numeric AS cost
 FROM cuts AS w
-JOIN retail.hourly_sales AS h
-    ON h.store_id = w.store_id AND h.day = w.day AND h.hour < w.hour{margins}
+CROSS JOIN LATERAL (
+    SELECT h.* FROM retail.hourly_sales AS h
+    WHERE h.store_id = w.store_id AND h.day = w.day AND h.hour < w.hour
+    OFFSET 0
+) AS h{margins}
 UNION ALL
 SELECT period, weekday, hour, sum(total_amount),
     count(DISTINCT order_id) FILTER (WHERE quantity > 0),
@@ -131,8 +151,11 @@ UNION ALL
 SELECT w.period, extract(isodow FROM w.day)::int, m.hour::int, 0, 0, 0, 0, 0, 0, 0,
     m.covered_revenue, m.cost
 FROM cuts AS w
-JOIN retail.hourly_margins AS m
-    ON m.store_id = w.store_id AND m.day = w.day AND m.hour < w.hour"""
+CROSS JOIN LATERAL (
+    SELECT m.* FROM retail.hourly_margins AS m
+    WHERE m.store_id = w.store_id AND m.day = w.day AND m.hour < w.hour
+    OFFSET 0
+) AS m"""
 _CUTS_WITH_COSTS = _CUTS.format(
     cost="k.cost",
     costs="\n    LEFT JOIN retail.product_costs AS k USING (product_id)",
@@ -147,24 +170,34 @@ FROM (
     SELECT w.period, d.category_id, d.revenue, d.units_sold
     FROM unnest($1::text[], $2::uuid[], $3::date[], $4::date[])
         AS w (period, store_id, start, until)
-    JOIN retail.daily_sales AS d
-        ON d.store_id = w.store_id AND d.day >= w.start AND d.day < w.until
+    CROSS JOIN LATERAL (
+        SELECT d.* FROM retail.daily_sales AS d
+        WHERE d.store_id = w.store_id AND d.day >= w.start AND d.day < w.until
+        OFFSET 0
+    ) AS d
     UNION ALL
     SELECT w.period, m.category_id, m.revenue, m.units_sold
     FROM unnest($5::text[], $6::uuid[], $7::date[], $8::date[])
         AS w (period, store_id, start, until)
-    JOIN retail.monthly_sales AS m
-        ON m.store_id = w.store_id AND m.month >= w.start AND m.month < w.until
+    CROSS JOIN LATERAL (
+        SELECT m.* FROM retail.monthly_sales AS m
+        WHERE m.store_id = w.store_id AND m.month >= w.start AND m.month < w.until
+        OFFSET 0
+    ) AS m
     UNION ALL
     SELECT w.period, p.category_id, i.total_amount, greatest(i.quantity, 0)
     FROM unnest($9::text[], $10::uuid[], $11::date[], $12::timestamptz[], $13::timestamptz[])
         AS w (period, store_id, day, since, cut_at)
     JOIN retail.stores AS s USING (store_id)
-    JOIN retail.orders AS o ON o.store_id = w.store_id
-        AND o.order_date >= w.since AND o.order_date < w.cut_at
+    CROSS JOIN LATERAL (
+        SELECT o.* FROM retail.orders AS o
+        WHERE o.store_id = w.store_id AND o.order_date >= w.since AND o.order_date < w.cut_at
+            AND o.status = 'completed'
+        OFFSET 0
+    ) AS o
     JOIN retail.order_items AS i ON i.store_id = o.store_id AND i.order_id = o.order_id
     JOIN retail.products AS p USING (product_id)
-    WHERE o.status = 'completed' AND (o.order_date AT TIME ZONE s.time_zone)::date = w.day
+    WHERE (o.order_date AT TIME ZONE s.time_zone)::date = w.day
 ) AS f
 JOIN retail.categories AS c USING (category_id)
 GROUP BY 1, 2
@@ -192,33 +225,56 @@ SELECT f.period, sum(f.visits)::bigint AS visits, sum(f.first_visits)::bigint AS
 FROM (
     SELECT w.period, d.visits, d.first_visits, 0 AS repeated
     FROM windows AS w
-    JOIN retail.daily_visits AS d
-        ON d.store_id = w.store_id AND d.day >= w.start AND d.day < w.until
+    CROSS JOIN LATERAL (
+        SELECT d.* FROM retail.daily_visits AS d
+        WHERE d.store_id = w.store_id AND d.day >= w.start AND d.day < w.until
+        OFFSET 0
+    ) AS d
     UNION ALL
     SELECT m.period, 0, 0, r.visits
     FROM months AS m
-    JOIN retail.repeat_visits AS r ON r.store_id = m.store_id AND r.grain = 'month-month'
-        AND r.visited = m.visited AND r.previously >= m.first
+    CROSS JOIN LATERAL (
+        SELECT r.visits FROM retail.repeat_visits AS r
+        WHERE r.store_id = m.store_id AND r.grain = 'month-month'
+            AND r.visited = m.visited AND r.previously >= m.first
+        OFFSET 0
+    ) AS r
     UNION ALL
     SELECT m.period, 0, 0, r.visits
     FROM months AS m
-    JOIN retail.repeat_visits AS r ON r.store_id = m.store_id AND r.grain = 'month-day'
-        AND r.visited = m.visited AND r.previously >= m.start AND r.previously < m.first
+    CROSS JOIN LATERAL (
+        SELECT r.visits FROM retail.repeat_visits AS r
+        WHERE r.store_id = m.store_id AND r.grain = 'month-day'
+            AND r.visited = m.visited AND r.previously >= m.start AND r.previously < m.first
+        OFFSET 0
+    ) AS r
     UNION ALL
     SELECT d.period, 0, 0, r.visits
     FROM days AS d
-    JOIN retail.repeat_visits AS r ON r.store_id = d.store_id AND r.grain = 'day-month'
-        AND r.visited = d.visited AND r.previously >= d.first
+    CROSS JOIN LATERAL (
+        SELECT r.visits FROM retail.repeat_visits AS r
+        WHERE r.store_id = d.store_id AND r.grain = 'day-month'
+            AND r.visited = d.visited AND r.previously >= d.first
+        OFFSET 0
+    ) AS r
     UNION ALL
     SELECT d.period, 0, 0, 1
     FROM days AS d
-    JOIN retail.visits AS v ON v.store_id = d.store_id AND v.day = d.visited
-        AND v.previous_day >= d.start AND v.previous_day < d.first
+    CROSS JOIN LATERAL (
+        SELECT FROM retail.visits AS v
+        WHERE v.store_id = d.store_id AND v.day = d.visited
+            AND v.previous_day >= d.start AND v.previous_day < d.first
+        OFFSET 0
+    ) AS v
     UNION ALL
     SELECT w.period, 1, CASE WHEN v.previous_day IS NULL THEN 1 ELSE 0 END,
         CASE WHEN v.previous_day >= w.start THEN 1 ELSE 0 END
     FROM cuts AS w
-    JOIN retail.visits AS v ON v.store_id = w.store_id AND v.day = w.day AND v.order_date < w.cut_at
+    CROSS JOIN LATERAL (
+        SELECT v.previous_day FROM retail.visits AS v
+        WHERE v.store_id = w.store_id AND v.day = w.day AND v.order_date < w.cut_at
+        OFFSET 0
+    ) AS v
 ) AS f
 GROUP BY 1
 """  # noqa: S608 - likewise

@@ -27,19 +27,25 @@ WITH sales AS (
     SELECT w.is_current, m.product_id, m.revenue, m.units_sold
     FROM unnest($1::bool[], $2::uuid[], $3::date[], $4::date[])
         AS w (is_current, store_id, start, until)
-    JOIN retail.monthly_products AS m
-        ON m.store_id = w.store_id AND m.month >= w.start AND m.month < w.until
+    CROSS JOIN LATERAL (
+        SELECT m.* FROM retail.monthly_products AS m
+        WHERE m.store_id = w.store_id AND m.month >= w.start AND m.month < w.until
+        OFFSET 0
+    ) AS m
     UNION ALL
     SELECT w.is_current, i.product_id, i.total_amount, greatest(i.quantity, 0)
     FROM unnest($5::bool[], $6::uuid[], $7::date[], $8::date[], $9::timestamptz[],
             $10::timestamptz[])
         AS w (is_current, store_id, start, until, since, before)
     JOIN retail.stores AS s USING (store_id)
-    JOIN retail.orders AS o ON o.store_id = w.store_id
-        AND o.order_date >= w.since AND o.order_date < w.before
+    CROSS JOIN LATERAL (
+        SELECT o.* FROM retail.orders AS o
+        WHERE o.store_id = w.store_id AND o.order_date >= w.since AND o.order_date < w.before
+            AND o.status = 'completed'
+        OFFSET 0
+    ) AS o
     JOIN retail.order_items AS i ON i.store_id = o.store_id AND i.order_id = o.order_id
-    WHERE o.status = 'completed'
-        AND (o.order_date AT TIME ZONE s.time_zone)::date >= w.start
+    WHERE (o.order_date AT TIME ZONE s.time_zone)::date >= w.start
         AND (o.order_date AT TIME ZONE s.time_zone)::date < w.until
 ),
 products AS (
