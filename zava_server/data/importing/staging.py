@@ -1,6 +1,7 @@
 """Rows into temporary tables, from which they go set-wise into the real ones.
 
-That works for every owner: COPY refuses a table whose row security is forced upon them.
+That works for every owner: COPY refuses a table whose row security is forced upon them, if they do
+not bypass it.
 """
 
 from __future__ import annotations
@@ -40,8 +41,20 @@ async def stage(
         f"CREATE TEMPORARY TABLE IF NOT EXISTS {table} ({definition}) ON COMMIT DROP;"
         f"TRUNCATE {table}"
     )
+    await copy_rows(owner, table, kinds, columns)
+
+
+async def copy_rows(
+    owner: asyncpg.Connection,
+    table: str,
+    kinds: Mapping[str, Kind],
+    columns: Mapping[str, NDArray[Any]],
+    schema: str | None = None,
+) -> None:
+    """Adds the rows to a table."""
     await owner.copy_to_table(
         table,
+        schema_name=schema,
         columns=list(kinds),
         source=_in_slices(COPY_HEADER + encode_rows(kinds, columns) + COPY_TRAILER),
         format="binary",
