@@ -22,7 +22,7 @@ PRODUCTS = [
 
 
 def test_every_product_of_the_demo_has_one() -> None:
-    """If not: python scripts/embed_demo.py."""
+    """If not: python -m zava_server.embed_demo."""
     assert {content_hash(product) for product in PRODUCTS} == set(load_demo_vectors(PACKAGE_MODEL))
 
 

@@ -1,4 +1,4 @@
-"""The demo products' vectors, made once by `scripts/embed_demo.py`.
+"""The demo products' vectors, made once by `python -m zava_server.embed_demo`.
 
 The packaged model takes ten seconds of two cores to make them, a first start on a laptop more. A
 vector counts for the very text it was made of: a product whose text changes is embedded anew.

@@ -1,4 +1,4 @@
-"""Embeds the demo's products for the package: `python scripts/embed_demo.py`.
+"""Embeds the demo's products for the package: `python -m zava_server.embed_demo`.
 
 To be run whenever their texts, or what is embedded of them, change.
 """
