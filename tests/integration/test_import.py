@@ -31,7 +31,8 @@ from zava_server.data.migrations import find_migrations, migrate
 from zava_server.data.signing_keys import SigningKey, install_key
 from zava_server.infrastructure.errors import Busy, ValidationError
 from zava_server.infrastructure.progress import Progress, ignore_progress
-from zava_server.startup import Database
+from zava_server.infrastructure.settings import Settings
+from zava_server.startup import Database, prepare
 
 TABLES = {
     "stores": "store_id",
@@ -788,6 +789,38 @@ async def test_options_that_make_no_sense_are_refused(
     (shop.write() / "Stores.parquet").write_bytes(b"")
     with pytest.raises(ValidationError, match="both there"):
         await bring(owner, shop.directory)
+
+
+@pytest.fixture
+def settings_of_its_own(tmp_path: Path) -> Settings:
+    return Settings(data_dir=tmp_path, identity_key_file=tmp_path / "key")
+
+
+async def test_a_database_for_ones_own_data_stays_empty(
+    empty: Endpoint, owner: asyncpg.Connection, settings_of_its_own: Settings
+) -> None:
+    await prepare(empty, settings_of_its_own, ignore_progress, demo=False)
+    # As every server does when it starts.
+    await prepare(empty, settings_of_its_own, ignore_progress)
+    assert await owner.fetchval("SELECT count(*) FROM retail.stores") == 0
+
+
+async def test_ones_own_data_may_be_there_when_it_is_prepared_again(
+    empty: Endpoint, owner: asyncpg.Connection, shop: Shop, settings_of_its_own: Settings
+) -> None:
+    await prepare(empty, settings_of_its_own, ignore_progress, demo=False)
+    await bring_well(owner, shop)
+    before = await everything(owner)
+    await prepare(empty, settings_of_its_own, ignore_progress, demo=False)
+    assert await everything(owner) == before
+
+
+async def test_a_database_with_other_data_is_not_taken_for_an_empty_one(
+    empty: Endpoint, owner: asyncpg.Connection, shop: Shop, settings_of_its_own: Settings
+) -> None:
+    await bring_well(owner, shop)
+    with pytest.raises(ValidationError, match="already holds stores"):
+        await prepare(empty, settings_of_its_own, ignore_progress, demo=False)
 
 
 # The command --------------------------------------------------------------------------------------
