@@ -56,6 +56,10 @@ def run(transactions: ReadTransactions, staff: Staff) -> Any:
         ("interval '1 day 2 hours'", "interval", "P1DT2H"),
         ("'\\xdeadbeef'::bytea", "bytea", "\\xdeadbeef"),
         ("'{\"a\": [1, 2]}'::jsonb", "jsonb", {"a": [1, 2]}),
+        ("'[1e999, -1e999, 1.5]'::json", "json", ["1e999", "-1e999", 1.5]),
+        ("repeat('9', 5000)::json", "json", "9" * 5000),
+        ('\'{"\\ud800a": "b\\udc00"}\'::json', "json", {"\ufffda": "b\ufffd"}),
+        ("'\"\\ud83d\\udee0\"'::json", "json", "🛠"),
         ("ARRAY['a', NULL]", "text[]", ["a", None]),
         ("'zażółć 🛠'", "text", "zażółć 🛠"),
     ],
@@ -112,9 +116,15 @@ async def test_a_row_larger_than_the_limit_is_an_error(run: Any) -> None:
         await run(f"SELECT repeat('x', {MAX_BYTES})")
 
 
-async def test_json_nested_too_deeply_is_an_error(run: Any) -> None:
-    with pytest.raises(ResultTooLarge):
-        await run("SELECT (repeat('[', 5000) || repeat(']', 5000))::json")
+@pytest.mark.parametrize("depth", [120, 250, 5000])
+@pytest.mark.parametrize("beside", ["1", "1.5::numeric"])
+async def test_json_nested_too_deeply_for_clients_is_an_error(
+    run: Any, depth: int, beside: str
+) -> None:
+    with pytest.raises(ResultTooLarge, match="nested too deeply"):
+        await run(f"SELECT (repeat('[', {depth}) || repeat(']', {depth}))::json, {beside}")
+    table = await run("SELECT (repeat('[', 90) || repeat(']', 90))::json")
+    assert str(table.rows[0]) == "[" * 91 + "]" * 91
 
 
 async def test_an_error_names_the_place_in_the_callers_statement(run: Any) -> None:

@@ -42,7 +42,7 @@ class SalesQueryService:
         if not 1 <= max_rows <= MAX_ROWS_CAP:
             raise ValidationError(f"max_rows must be from 1 to {MAX_ROWS_CAP:,}.")
         started = time.perf_counter()
-        statement = self._guard.check(sql)
+        statement = await self._guard.check_aside(sql)
         try:
             timed = await self._queries.run(identity, statement.sql, max_rows)
         except ZavaError as error:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -108,6 +110,17 @@ def _rendering(sql: str, columns: int, limit: int) -> str:
         ) AS r"""  # noqa: S608 - the caller's statement is the point
 
 
+# A column of these holds no JSON of the caller's.
+_PLAIN_TYPES = frozenset({
+    "bool", "int2", "int4", "int8", "float4", "float8", "text", "varchar", "bpchar", "uuid", "date",
+    "time", "timetz", "timestamp", "timestamptz", "interval", "bytea", "vector",
+})  # fmt: skip
+_LONGEST_INTEGER = 1_000
+# MCP clients read JSON 200 levels deep, the answer's own included, and wait for ever for the rest.
+_DEEPEST = 100
+_HALF_OF_A_PAIR = re.compile(r"\\u[dD][89a-fA-F]")
+
+
 class _LongNumber(str):
     """A number with more digits than JSON readers keep."""
 
@@ -116,38 +129,80 @@ class _LongNumber(str):
 
 def _parse_exact(text: str) -> float | _LongNumber:
     digits = text.lower().partition("e")[0].lstrip("-0.").replace(".", "")
-    return float(text) if len(digits) <= _EXACT_DIGITS else _LongNumber(text)
+    return _parse_float(text) if len(digits) <= _EXACT_DIGITS else _LongNumber(text)
 
 
 def _parse_exact_int(text: str) -> int | _LongNumber:
     return int(text) if len(text.lstrip("-")) <= _EXACT_DIGITS else _LongNumber(text)
 
 
+def _parse_float(text: str) -> Any:
+    """The number, or its text where a float would be infinite."""
+    number = float(text)
+    return number if math.isfinite(number) else text
+
+
+def _parse_int(text: str) -> Any:
+    """The number, or its text where Python reads no more digits."""
+    return int(text) if len(text) <= _LONGEST_INTEGER else text
+
+
 def _decoder(columns: Sequence[Column]) -> Any:
     """Turns a line of `row_to_json` into a row.
 
-    Only `numeric` holds more digits than a JSON number keeps, and becomes a string then.
+    Only `numeric` holds more digits than a JSON number keeps, and becomes a string then. A caller's
+    JSON may hold what no other type does: numbers beyond all floats, halves of surrogate pairs.
     """
-    numeric = [column.type.startswith("numeric") for column in columns]
-    if not any(numeric):
+    if all(column.type in _PLAIN_TYPES for column in columns):
         return lambda line: list(json.loads(line).values())
+    numeric = [column.type.startswith("numeric") for column in columns]
 
     def decode(line: str) -> list[Any]:
-        cells = json.loads(line, parse_float=_parse_exact, parse_int=_parse_exact_int).values()
-        return [
-            cell if exact else _as_numbers(cell) for cell, exact in zip(cells, numeric, strict=True)
-        ]
+        if any(numeric):
+            cells = json.loads(line, parse_float=_parse_exact, parse_int=_parse_exact_int).values()
+            row = [
+                cell if exact else _as_numbers(cell)
+                for cell, exact in zip(cells, numeric, strict=True)
+            ]
+        else:
+            row = list(json.loads(line, parse_float=_parse_float, parse_int=_parse_int).values())
+        if _HALF_OF_A_PAIR.search(line):
+            row = _whole_characters(row)
+        if line.count("[") + line.count("{") > _DEEPEST and _is_deeper(row, _DEEPEST):
+            raise RecursionError
+        return row
 
     return decode
 
 
 def _as_numbers(value: Any) -> Any:
     if isinstance(value, _LongNumber):
-        return float(value) if any(c in value for c in ".eE") else int(value)
+        text = str(value)
+        return _parse_float(text) if any(c in text for c in ".eE") else _parse_int(text)
     if isinstance(value, list):
         return [_as_numbers(item) for item in value]
     if isinstance(value, dict):
         return {name: _as_numbers(item) for name, item in value.items()}
+    return value
+
+
+def _is_deeper(value: Any, levels: int) -> bool:
+    """Whether more than so many lists and objects stand inside each other."""
+    if isinstance(value, dict):
+        value = value.values()
+    elif not isinstance(value, list):
+        return False
+    return levels == 0 or any(_is_deeper(item, levels - 1) for item in value)
+
+
+def _whole_characters(value: Any) -> Any:
+    """The value with a replacement character for each half of a pair, which UTF-8 cannot hold."""
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, list):
+        return [_whole_characters(item) for item in value]
+    if isinstance(value, dict):
+        return {_whole_characters(name): _whole_characters(v) for name, v in value.items()}
     return value
 
 

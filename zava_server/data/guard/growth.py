@@ -51,6 +51,7 @@ _SLOW = 8
 # Beside its own characters; escaping doubles each quote, at each step again.
 _QUOTED = 2
 _COLUMN = Size(1, 1, _COLUMN_CHARACTERS, 0)
+_BESIDE_ARGUMENTS = ("agg_order", "agg_filter", "over")
 
 
 def worst_case(columns: int, selects: int) -> int:
@@ -99,21 +100,33 @@ class Growth:
         return self._size(tree).working(self._spent)
 
     def _size(self, value: Any) -> Size:
-        total = NOTHING
-        if isinstance(value, list):
-            for item in value:
-                total += self._size(item)
-        elif isinstance(value, dict):
-            if "raw_expr" in value:
-                return self._json_value(value)
-            for key, inner in value.items():
-                if key in self._handlers:
-                    total += self._handlers[key](inner)
-                elif isinstance(inner, dict | list):
-                    total += self._size(inner)
-                    if key[0].isupper():
-                        total += Size(1, 1, 0, 0)
-        return total
+        nodes = inside = characters = work = 0
+        pending = [value]
+        while pending:
+            part = pending.pop()
+            if type(part) is list:
+                pending.extend(part)
+            elif type(part) is dict:
+                if "raw_expr" in part:
+                    sizes = [self._json_value(part)]
+                else:
+                    sizes = []
+                    for key, inner in part.items():
+                        handler = self._handlers.get(key)
+                        if handler is not None:
+                            sizes.append(handler(inner))
+                        elif type(inner) is dict:
+                            pending.append(inner)
+                            nodes += 1
+                            inside += 1
+                        elif type(inner) is list:
+                            pending.extend(inner)
+                for size in sizes:
+                    nodes += size[0]
+                    inside += size[1]
+                    characters += size[2]
+                    work += size[3]
+        return Size(nodes, inside, characters, work).limited()
 
     # Queries -------------------------------------------------------------------------------------
 
@@ -139,7 +152,7 @@ class Growth:
         done = ("withClause", "fromClause", "larg", "rarg", "valuesLists", "targetList")
         for output in outputs if not rows else [output for values in rows for output in values]:
             total += output.size
-        total += self._size({key: part for key, part in select.items() if key not in done})
+        total += self._size([part for key, part in select.items() if key not in done])
         return total, outputs
 
     def _output(self, value: Node, target: Node | None, row: Size = NOTHING) -> Output:
@@ -286,9 +299,12 @@ class Growth:
         computed = "over" in fields or name in self._policy.aggregates
         self._aggregates += computed
         given = [self._size(argument) for argument in fields.get("args", [])]
-        rest = self._size({key: part for key, part in fields.items() if key != "args"})
+        beside = [fields[key] for key in _BESIDE_ARGUMENTS if key in fields]
+        rest = self._size(beside).valued(0) if beside else NOTHING
         self._aggregates -= computed
-        result = self._applied(name, given, fields) + rest.valued(0)
+        result = self._applied(name, given, fields)
+        if beside:
+            result += rest
         if not computed:
             return result
         # Done once, whoever refers to it.
@@ -298,13 +314,17 @@ class Growth:
     def _applied(self, name: str, given: list[Size], fields: Node) -> Size:
         """A function or an operator with its operands."""
         policy = self._policy
-        total = Size(1, 1, 0, 0)
+        nodes = inside = 1
+        characters = work = 0
         for size in given:
-            total += size
-        length = self._length(name, given, fields, total.characters)
+            nodes += size[0]
+            inside += size[1]
+            characters += size[2]
+            work += size[3]
+        length = self._length(name, given, fields, characters)
         slow = _SLOW if name in policy.slow else 1
         # An aggregate takes its values one by one.
-        steps = slow * max(total.characters, 0 if name in policy.unbounded else length)
+        steps = slow * max(characters, 0 if name in policy.unbounded else length)
         factors = policy.multiplied.get(name)
         if factors is not None and max(factors) < len(given):
             first, second = factors
@@ -320,7 +340,9 @@ class Growth:
                     "Shorten one of them, as in left(x, 30), or write a shorter one out.",
                 )
             steps += product
-        return total.valued(length).working(steps if steps > _COLUMN_CHARACTERS else 0)
+        if steps > _COLUMN_CHARACTERS:
+            work += steps
+        return Size(nodes, inside, length, work).limited()
 
     @staticmethod
     def _elements(fields: Node, side: str, operand: Size) -> int:

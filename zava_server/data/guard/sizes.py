@@ -29,11 +29,14 @@ class Size(NamedTuple):
     def __add__(self, other: Size) -> Size:  # type: ignore[override]
         """Both side by side."""
         return Size(
-            min(self[0] + other[0], ENOUGH),
-            min(self[1] + other[1], ENOUGH),
-            min(self[2] + other[2], ENOUGH),
-            min(self[3] + other[3], ENOUGH),
-        )
+            self[0] + other[0], self[1] + other[1], self[2] + other[2], self[3] + other[3]
+        ).limited()
+
+    def limited(self) -> Size:
+        """The same, with numbers that stay small."""
+        if self[0] < ENOUGH > self[1] and self[2] < ENOUGH > self[3]:
+            return self
+        return Size(*(min(part, ENOUGH) for part in self))
 
     def times(self, copies: int) -> Size:
         """The expression so many times over."""
