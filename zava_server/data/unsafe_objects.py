@@ -58,7 +58,7 @@ WHERE p.polpermissive
         known.name IS NULL
         OR p.polcmd <> 'r'
         OR regexp_replace(
-            replace(pg_get_expr(p.polqual, p.polrelid), 'retail.', ''), '\\s+', ' ', 'g'
+            replace(pg_get_expr(p.polqual, p.polrelid), 'retail.', ''), '[[:space:]]+', ' ', 'g'
         ) IS DISTINCT FROM known.text
         OR known.subject <> 'store_id' AND r.name <> 'retail.' || known.subject
         OR 0 = ANY (p.polroles)
