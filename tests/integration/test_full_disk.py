@@ -76,8 +76,7 @@ def test_a_first_start_tells_of_the_full_disk_and_is_completed_when_there_is_roo
 
         room = ["mount", "-o", "remount,size=2g", str(data_dir.parent)]
         subprocess.run(room, check=True)
-        # Its stdin is at its end: it holds nothing, and leaves the search index to the next.
-        ready = zava_server("db", "init", "--json", "--hold", data_dir=data_dir)
+        ready = zava_server("db", "init", "--json", data_dir=data_dir)
         assert "ready" in json.loads(ready.stdout.splitlines()[-1]), ready.stdout
 
 
