@@ -728,6 +728,37 @@ async def test_what_is_referred_to_stays_until_the_import_ends(
     await other.close()
 
 
+async def test_readers_wait_for_no_lock_of_an_import(
+    owner: asyncpg.Connection, empty: Endpoint, shop: Shop
+) -> None:
+    await bring_well(owner, shop)
+    reader, blocker = await empty.connect(), await empty.connect()
+    await reader.execute("SET lock_timeout = '200ms'")
+    shop.replace("order_items", "P1,2,9.99,10,17.98", "P1,5,9.99,,49.95")
+    shop.replace("products", "Tools,Hammers", "Tools,Mallets")
+    # Lets the import come as far as its last figures, and nobody else wait.
+    transaction = blocker.transaction()
+    await transaction.start()
+    await blocker.execute("LOCK TABLE retail.repeat_visits IN SHARE MODE")
+    importing = asyncio.ensure_future(bring(owner, shop))
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+    async with asyncio.timeout(30):
+        while not await reader.fetchval(waiting):  # noqa: ASYNC110 - another process's state
+            await asyncio.sleep(0.05)
+
+    tables = await reader.fetch(
+        "SELECT oid::regclass::text FROM pg_class WHERE relkind = 'r' "
+        "AND relnamespace::regnamespace::text IN ('retail', 'identity', 'zava')"
+    )
+    for (table,) in tables:
+        await reader.execute(f"SELECT * FROM {table} LIMIT 1")
+
+    await transaction.rollback()
+    assert (await importing).accepted
+    await blocker.close()
+    await reader.close()
+
+
 async def test_large_tables_have_no_triggers_that_an_import_would_leave_out(
     owner: asyncpg.Connection,
 ) -> None:

@@ -38,6 +38,7 @@ _LOCK = 0x7A617664
 # A time limit of the server is meant for questions, not for this.
 _SETTINGS = """
 SET LOCAL work_mem = '64MB';
+SET LOCAL hash_mem_multiplier = 1;
 SET LOCAL jit = off;
 SET LOCAL statement_timeout = 0;
 SET LOCAL idle_in_transaction_session_timeout = 0;

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
+
 from zava_server.data.importing.directory import (
     as_utf8,
     check_header,
@@ -47,6 +49,7 @@ class Files:
             table.codes.clear()
             table.numbers.clear()
             table.texts.clear()
+        pa.default_memory_pool().release_unused()
 
 
 class Reading:
