@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 
 import asyncpg
 import pytest
+
+from zava_server.startup import Database
 
 COMPLETED = """
 WITH lines AS (
@@ -229,3 +232,60 @@ async def test_they_are_exact_after_changes_in_any_order(
     for change in random.Random(seed).choices(list(CHANGES), k=8):
         await owner.execute(CHANGES[change])
     await assert_exact(owner)
+
+
+BUY = """
+WITH placed AS (
+    INSERT INTO retail.orders (store_id, customer_id, order_date)
+    SELECT store_id, customer_id, timestamptz '2019-05-05 12:00+00' + $1::int * interval '1 hour'
+    FROM retail.customers ORDER BY store_id, customer_id LIMIT 1
+    RETURNING store_id, order_id
+)
+INSERT INTO retail.order_items
+    (store_id, order_id, line_no, product_id, quantity, unit_price, total_amount)
+SELECT store_id, order_id, 1, (SELECT min(product_id::text)::uuid FROM retail.products), 2, 10, 20
+FROM placed
+"""
+UNBUY = """
+WITH chosen AS (
+    SELECT store_id, order_id FROM retail.orders WHERE order_date < '2019-05-06'
+), emptied AS (
+    DELETE FROM retail.order_items USING chosen
+    WHERE order_items.store_id = chosen.store_id AND order_items.order_id = chosen.order_id
+)
+DELETE FROM retail.orders USING chosen
+WHERE orders.store_id = chosen.store_id AND orders.order_id = chosen.order_id
+"""
+
+
+async def test_they_are_exact_after_two_writers_at_once(database: Database) -> None:
+    """Of the same customer on the same day, the second beginning before the first is done."""
+    assert database.owner is not None
+    first, second = await database.owner.connect(), await database.owner.connect()
+    try:
+        transaction = first.transaction()
+        await transaction.start()
+        await first.execute(BUY, 1)
+        waiting = asyncio.create_task(second.execute(BUY, 2))
+        blocked = "SELECT cardinality(pg_blocking_pids($1)) > 0"
+        async with asyncio.timeout(20):
+            while not await first.fetchval(blocked, second.get_server_pid()):  # noqa: ASYNC110 - the database tells no event
+                await asyncio.sleep(0.01)
+        await transaction.commit()
+        await waiting
+        await assert_exact(first)
+    finally:
+        await first.execute(UNBUY)
+        await first.close()
+        await second.close()
+
+
+async def test_a_writer_with_a_fixed_snapshot_is_refused(database: Database) -> None:
+    assert database.owner is not None
+    connection = await database.owner.connect()
+    try:
+        with pytest.raises(asyncpg.FeatureNotSupportedError, match="READ COMMITTED"):
+            async with connection.transaction(isolation="repeatable_read"):
+                await connection.execute(BUY, 1)
+    finally:
+        await connection.close()
