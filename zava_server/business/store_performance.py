@@ -100,6 +100,8 @@ class StorePerformanceService:
             insights = await _insights(reader, store_ids, periods, now, clocks)
         totals = [*cuts, *days, *margins]
 
+        read = {window.period for window in windows}
+
         def metrics(period: str) -> Metrics:
             return metrics_of(
                 _sum(totals, period), visits.get(period, Visits()), with_costs=with_costs
@@ -113,7 +115,7 @@ class StorePerformanceService:
             time_zone=zones.pop() if len(zones) == 1 else None,
             current=metrics(CURRENT),
             previous=metrics(PREVIOUS),
-            last_year=metrics(LAST_YEAR),
+            last_year=metrics(LAST_YEAR if LAST_YEAR in read else PREVIOUS),
             by_category=sorted(
                 _slices(categories, lambda part: part.category, str),
                 key=lambda slice_: (-slice_.revenue, slice_.name),
@@ -132,17 +134,23 @@ class StorePerformanceService:
 def _windows(
     clocks: Sequence[StoreClock], time_period: str, now: datetime
 ) -> tuple[Periods, list[Window]]:
+    """The first store's periods, and what to read. The same span is not read twice."""
+    by_zone = {
+        clock.time_zone: periods_at(
+            time_period, now.astimezone(ZoneInfo(clock.time_zone)).replace(tzinfo=None)
+        )
+        for clock in clocks
+    }
+    is_last_year = all(periods.previous == periods.last_year for periods in by_zone.values())
+
     def spans(local: datetime) -> dict[str, Span]:
         periods = periods_at(time_period, local)
-        return {
-            CURRENT: periods.current,
-            PREVIOUS: periods.previous,
-            LAST_YEAR: periods.last_year,
-        }
+        before = {PREVIOUS: periods.previous, LAST_YEAR: periods.last_year}
+        if is_last_year:
+            del before[LAST_YEAR]
+        return {CURRENT: periods.current, **before}
 
-    zone = ZoneInfo(clocks[0].time_zone)
-    first = periods_at(time_period, now.astimezone(zone).replace(tzinfo=None))
-    return first, windows_of(clocks, spans, now)
+    return by_zone[clocks[0].time_zone], windows_of(clocks, spans, now)
 
 
 async def _insights(

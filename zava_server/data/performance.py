@@ -77,7 +77,7 @@ WITH {_WINDOWS}
 SELECT w.period, sum(m.covered_revenue) AS covered_revenue, sum(m.cost) AS cost
 FROM windows AS w
 CROSS JOIN LATERAL (
-    SELECT m.* FROM retail.daily_margins AS m
+    SELECT m.covered_revenue, m.cost FROM retail.daily_margins AS m
     WHERE m.store_id = w.store_id AND m.day >= w.start AND m.day < w.until
     OFFSET 0
 ) AS m
@@ -89,7 +89,7 @@ WITH {_WINDOWS}
 SELECT w.period, h.hour::int AS hour, sum(h.revenue) AS revenue, sum(h.orders)::bigint AS orders
 FROM windows AS w
 CROSS JOIN LATERAL (
-    SELECT h.* FROM retail.hourly_sales AS h
+    SELECT h.hour, h.revenue, h.orders FROM retail.hourly_sales AS h
     WHERE h.store_id = w.store_id AND h.day >= w.start AND h.day < w.until
     OFFSET 0
 ) AS h
@@ -110,7 +110,7 @@ orders AS MATERIALIZED (
     FROM cuts AS w
     JOIN retail.stores AS s USING (store_id)
     CROSS JOIN LATERAL (
-        SELECT o.* FROM retail.orders AS o
+        SELECT o.store_id, o.order_id, o.order_date FROM retail.orders AS o
         WHERE o.store_id = w.store_id AND o.order_date >= w.since AND o.order_date < w.cut_at
             AND o.status = 'completed'
         OFFSET 0
@@ -152,7 +152,7 @@ SELECT w.period, extract(isodow FROM w.day)::int, m.hour::int, 0, 0, 0, 0, 0, 0,
     m.covered_revenue, m.cost
 FROM cuts AS w
 CROSS JOIN LATERAL (
-    SELECT m.* FROM retail.hourly_margins AS m
+    SELECT m.hour, m.covered_revenue, m.cost FROM retail.hourly_margins AS m
     WHERE m.store_id = w.store_id AND m.day = w.day AND m.hour < w.hour
     OFFSET 0
 ) AS m"""
@@ -171,7 +171,7 @@ FROM (
     FROM unnest($1::text[], $2::uuid[], $3::date[], $4::date[])
         AS w (period, store_id, start, until)
     CROSS JOIN LATERAL (
-        SELECT d.* FROM retail.daily_sales AS d
+        SELECT d.category_id, d.revenue, d.units_sold FROM retail.daily_sales AS d
         WHERE d.store_id = w.store_id AND d.day >= w.start AND d.day < w.until
         OFFSET 0
     ) AS d
@@ -180,7 +180,7 @@ FROM (
     FROM unnest($5::text[], $6::uuid[], $7::date[], $8::date[])
         AS w (period, store_id, start, until)
     CROSS JOIN LATERAL (
-        SELECT m.* FROM retail.monthly_sales AS m
+        SELECT m.category_id, m.revenue, m.units_sold FROM retail.monthly_sales AS m
         WHERE m.store_id = w.store_id AND m.month >= w.start AND m.month < w.until
         OFFSET 0
     ) AS m
@@ -190,7 +190,7 @@ FROM (
         AS w (period, store_id, day, since, cut_at)
     JOIN retail.stores AS s USING (store_id)
     CROSS JOIN LATERAL (
-        SELECT o.* FROM retail.orders AS o
+        SELECT o.store_id, o.order_id, o.order_date FROM retail.orders AS o
         WHERE o.store_id = w.store_id AND o.order_date >= w.since AND o.order_date < w.cut_at
             AND o.status = 'completed'
         OFFSET 0
@@ -226,7 +226,7 @@ FROM (
     SELECT w.period, d.visits, d.first_visits, 0 AS repeated
     FROM windows AS w
     CROSS JOIN LATERAL (
-        SELECT d.* FROM retail.daily_visits AS d
+        SELECT d.visits, d.first_visits FROM retail.daily_visits AS d
         WHERE d.store_id = w.store_id AND d.day >= w.start AND d.day < w.until
         OFFSET 0
     ) AS d
