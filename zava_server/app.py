@@ -35,6 +35,7 @@ from zava_server.data.self_check import refuse_unsafe_role
 from zava_server.data.signing_keys import KeyFile
 from zava_server.data.stores import Stores
 from zava_server.data.transactions import ReadTransactions
+from zava_server.infrastructure.endings import wait_to_the_end
 from zava_server.infrastructure.errors import (
     AIUnavailable,
     DatabaseUnavailable,
@@ -107,7 +108,7 @@ class Backend:
             yield self
         finally:
             self._work.cancel()
-            await asyncio.wait({self._work})
+            await wait_to_the_end(self._work)
 
     async def failed(self) -> None:
         """Waits for what ends the service before its time, and raises it."""

@@ -434,11 +434,11 @@ async def _run_and_exit(work: Coroutine[Any, Any, int | None], *, as_json: bool)
             code = task.result() or 0
     except ZavaError as error:
         code = _tell(error, as_json=as_json)
-    except BrokenPipeError:
-        # Whoever reads our output has read enough.
-        os._exit(0)
-    except Exception:
+    except Exception as error:
         # The outermost edge.
+        if _is_broken_pipe(error):
+            # Whoever reads our output has read enough.
+            os._exit(0)
         logging.getLogger(__name__).exception("the command failed")
         code = _tell(
             ZavaError("Something went wrong.", "The log has the details."), as_json=as_json
@@ -447,6 +447,12 @@ async def _run_and_exit(work: Coroutine[Any, Any, int | None], *, as_json: bool)
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)
+
+
+def _is_broken_pipe(error: Exception) -> bool:
+    if isinstance(error, ExceptionGroup):
+        return error.split(BrokenPipeError)[1] is None
+    return isinstance(error, BrokenPipeError)
 
 
 def _tell(error: ZavaError, *, as_json: bool = False) -> int:

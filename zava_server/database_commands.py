@@ -17,6 +17,7 @@ from zava_server.data.identity import describe_users, list_users
 from zava_server.data.migrations import applied_migrations, find_migrations, mismatch
 from zava_server.data.sessions import session
 from zava_server.data.signing_keys import KeyFile, rotate_key
+from zava_server.infrastructure.endings import wait_to_the_end
 from zava_server.infrastructure.errors import ValidationError, ZavaError
 from zava_server.infrastructure.progress import ignore_progress
 from zava_server.startup import (
@@ -110,7 +111,7 @@ async def _until_stdin_closes(work: Coroutine[Any, Any, None]) -> None:
             await task
     finally:
         task.cancel()
-        await asyncio.wait({task})
+        await wait_to_the_end(task)
 
 
 async def make_database(

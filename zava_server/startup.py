@@ -19,6 +19,7 @@ from zava_server.data.sessions import session
 from zava_server.data.signing_keys import SigningKey, install_key
 from zava_server.data.vector_index import VectorIndex
 from zava_server.infrastructure.embedders.embedder import CachedEmbedder, Embedder
+from zava_server.infrastructure.endings import wait_to_the_end
 from zava_server.infrastructure.errors import DatabaseLost, DatabaseUnavailable, ValidationError
 from zava_server.infrastructure.progress import Progress, ReportProgress, ignore_progress
 
@@ -103,9 +104,13 @@ async def open_database(settings: Settings, report: ReportProgress) -> AsyncIter
         raise reason from error
     finally:
         # A thread cannot be interrupted: what it opened after all is closed as well.
-        await asyncio.wait({opening})
-        if opening.exception() is None:
-            await asyncio.to_thread(postgres.close)
+        try:
+            await wait_to_the_end(opening)
+        finally:
+            if opening.exception() is None:
+                closing = asyncio.create_task(asyncio.to_thread(postgres.close))
+                await wait_to_the_end(closing)
+                await closing
 
 
 async def prepare(

@@ -10,6 +10,9 @@ from typing import Any
 
 import pytest
 
+from tests.integration.embedded_processes import eventually
+from zava_server.data.embedded import is_running
+
 COUNTS = {
     "stores": (8, 8),
     "products": (420, 1000),
@@ -111,3 +114,25 @@ def test_a_held_database_stays_up_until_stdin_closes(
     holder.stdin.close()
     assert holder.wait(timeout=10) == 0
     holder.stdout.close()
+
+
+@pytest.mark.parametrize("first", ["the end of input", "a signal"])
+def test_a_signal_while_it_ends_does_not_leave_the_database_running(
+    place: Path, first: str
+) -> None:
+    data_dir = place / "data"
+    command = [sys.executable, "-m", "zava_server", "stdio", "--user", "seattle"]
+    with subprocess.Popen(
+        [*command, "--data-dir", str(data_dir)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as server:
+        eventually(lambda: is_running(data_dir))
+        if first == "a signal":
+            server.terminate()
+        elif server.stdin is not None:
+            server.stdin.close()
+        server.terminate()
+        server.wait(30)
+    assert not is_running(data_dir)
