@@ -54,6 +54,23 @@ async def test_the_schema_is_made_checked_and_keyed(
         await app.close()
 
 
+async def test_a_statement_whose_client_is_gone_ends_there_too(
+    hosted: tuple[Endpoint, asyncpg.Connection],
+) -> None:
+    """By the role's own setting: the database's configuration is somebody else's."""
+    place, _ = hosted
+    app = await place.connect()
+    try:
+        reading = await app.fetchrow(
+            "SELECT setting, source FROM pg_show_all_settings() "
+            "WHERE name = 'client_connection_check_interval'"
+        )
+        assert reading is not None
+        assert tuple(reading) == ("200", "database user")
+    finally:
+        await app.close()
+
+
 async def test_as_superuser_the_same_file_closes_what_stayed_open(
     hosted: tuple[Endpoint, asyncpg.Connection],
 ) -> None:

@@ -127,6 +127,35 @@ async def test_a_weakened_database_is_refused_until_it_is_mended_as_told(
     await check_as_zava_app(owner)
 
 
+@pytest.mark.parametrize(
+    ("setting", "bad", "fix"),
+    [
+        (
+            "max_prepared_transactions",
+            "5",
+            "ALTER SYSTEM SET max_prepared_transactions = 0 /* and restart PostgreSQL */;",
+        ),
+        ("lo_compat_privileges", "on", "ALTER SYSTEM SET lo_compat_privileges = off;"),
+    ],
+)
+async def test_a_setting_of_the_whole_server_is_refused(
+    setting: str, bad: str, fix: str, owner: asyncpg.Connection
+) -> None:
+    """They want a restart or bind everybody, so a function stands in for the bad value."""
+    await owner.execute(f"""
+        CREATE SCHEMA stand_in;
+        GRANT USAGE ON SCHEMA stand_in TO zava_app;
+        CREATE FUNCTION stand_in.current_setting(name text) RETURNS text LANGUAGE sql RETURN
+            CASE name WHEN '{setting}' THEN '{bad}' ELSE pg_catalog.current_setting(name) END;
+        SET LOCAL SESSION AUTHORIZATION zava_app;
+        SET LOCAL default_transaction_read_only = on;
+        SET LOCAL search_path = stand_in, pg_catalog, retail, public;
+    """)
+    with pytest.raises(DatabaseUnavailable, match=f"{setting} is {bad}") as refused:
+        await refuse_unsafe_role(owner)
+    assert fix in (refused.value.hint or "")
+
+
 async def test_harmless_additions_are_not_refused(owner: asyncpg.Connection) -> None:
     await owner.execute("""
         CREATE EXTENSION IF NOT EXISTS pg_trgm;

@@ -172,6 +172,34 @@ class TestFunctionsInFrom:
     def test_other_sources_keep_any_column_name(self) -> None:
         check("SELECT q.version FROM (SELECT 1 AS version) q, generate_series(1, 2) g")
 
+    @pytest.mark.parametrize(
+        "sql",
+        [
+            "SELECT q.count, q.int4, q.case FROM (SELECT count(*), 1::int, CASE WHEN true THEN 1 "
+            "END FROM orders) q",
+            "WITH a (b) AS (SELECT 1) SELECT a.b, z.b FROM a, a AS z",
+            "SELECT q.n FROM (SELECT * FROM generate_series(1, 2) AS n) q",
+            "SELECT q.o FROM (WITH RECURSIVE r (n) AS (SELECT 1 UNION ALL SELECT n FROM r) "
+            "SEARCH DEPTH FIRST BY n SET o SELECT * FROM r LIMIT 1) q",
+            "SELECT t.a FROM orders AS t (a)",
+        ],
+    )
+    def test_a_query_has_the_columns_it_names(self, sql: str) -> None:
+        check(sql)
+
+    @pytest.mark.parametrize(
+        "column", ["o.pg_column_size", "q.record_out", "c.hash_record", "o.version", "s.total"]
+    )
+    def test_no_row_is_passed_to_a_function(self, column: str) -> None:
+        error = rejection(
+            f"WITH c AS (SELECT 1 AS x) SELECT {column} FROM orders AS o, c, (SELECT 1 AS total) q,"
+            " stores AS s"
+        )
+        assert f"“{column}”" in error.message
+
+    def test_a_misspelt_column_is_put_right(self) -> None:
+        assert rejection("SELECT o.order_dat FROM orders o").hint == "Did you mean o.order_date?"
+
 
 class TestShortValues:
     """Where PostgreSQL's work is the product of two lengths, one must be short."""

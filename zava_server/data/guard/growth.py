@@ -73,6 +73,11 @@ class Growth:
         """Whole rows, by the alias of their source."""
         self._unnamed = _COLUMN
         """The largest of expressions whose name PostgreSQL makes up."""
+        self.hardest: tuple[str, int | None] = ("", None)
+        """The function or operator that has most to do, and its byte position."""
+        self.copied_at: int | None = None
+        """The byte position of what is copied too often, if it is an operator's or function's."""
+        self._hardest = 0
         self._spent = 0
         """Work that is not repeated where its result is."""
         self._aggregates = 0
@@ -324,7 +329,7 @@ class Growth:
         length = self._length(name, given, fields, characters)
         slow = _SLOW if name in policy.slow else 1
         # An aggregate takes its values one by one.
-        steps = slow * max(characters, 0 if name in policy.unbounded else length)
+        steps = slow * characters + (0 if name in policy.unbounded else length)
         factors = policy.multiplied.get(name)
         if factors is not None and max(factors) < len(given):
             first, second = factors
@@ -342,6 +347,10 @@ class Growth:
             steps += product
         if steps > _COLUMN_CHARACTERS:
             work += steps
+        if steps > self._hardest:
+            self._hardest, self.hardest = steps, (name, fields.get("location"))
+        if nodes > policy.limits.growth and self.copied_at is None:
+            self.copied_at = fields.get("location")
         return Size(nodes, inside, length, work).limited()
 
     @staticmethod

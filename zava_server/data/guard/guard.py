@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import postgast
 
 from zava_server.data.guard import growth
+from zava_server.data.guard.explanations import SHOWN_OPERATORS
 from zava_server.data.guard.rules import CHECKS, check_qualified_columns
 from zava_server.data.guard.tree import parse_one
 from zava_server.data.guard.walk import Visit, Walker, only
-from zava_server.infrastructure.errors import QueryRejected
 
 if TYPE_CHECKING:
     from zava_server.data.guard.policy import SqlPolicy
@@ -80,15 +80,19 @@ class SqlGuard:
         copies = growth.worst_case(visit.columns, visit.selects)
         if not visit.grows and copies * len(visit.text) <= limits.growth:
             return
-        size = growth.Growth(visit).measure(tree)
+        measured = growth.Growth(visit)
+        size = measured.measure(tree)
         if size.nodes > limits.growth:
-            raise QueryRejected(
-                "Nested sub-queries or operators repeat each other's expressions too often.",
+            visit.at = measured.copied_at
+            raise visit.refuse(
+                "Nested sub-queries or operators repeat each other's expressions too often",
                 "Name a value once, in a CTE … AS MATERIALIZED (…), or repeat it fewer times.",
             )
         if size.work > limits.work:
-            raise QueryRejected(
-                "There is too much to do with values that may be long.",
+            name, visit.at = measured.hardest
+            raise visit.refuse(
+                "There is too much to do with values that may be long, most of it for "
+                f"{SHOWN_OPERATORS.get(name, name)}",
                 "Shorten what string_agg and its like give: left(…, 1000).",
             )
 

@@ -23,7 +23,7 @@ _COLUMNS = _words("""
     description base_price cost customer_id first_name last_name email order_id order_date status
     total_amount line_no quantity unit_price discount_percent stock_level reorder_point day revenue
     units_sold units_returned line_count list_value discount_value hour month covered_revenue
-    visits first_visits previous_day grain visited previously
+    visits first_visits previous_day grain visited previously orders total_cents
     description_embedding model dimensions content_hash last_updated
 """)
 
@@ -276,7 +276,7 @@ _SLOW = _words("""
     regexp_count regexp_instr regexp_like regexp_match regexp_matches regexp_replace
     regexp_split_to_array regexp_split_to_table regexp_substr similar_to_escape like_escape
     replace translate split_part string_to_array string_to_table
-    quote_ident quote_literal quote_nullable to_json to_jsonb row_to_json jsonb_pretty
+    quote_ident quote_literal quote_nullable to_json to_jsonb row_to_json
 """)
 
 _UNBOUNDED = _words("""

@@ -15,14 +15,27 @@ if TYPE_CHECKING:
 
     from zava_server.data.guard.walk import Check, Fields, Visit
 
+# What PostgreSQL calls columns without a name, where it is no function's or type's.
+_MADE_UP = frozenset(
+    """
+    ?column? array case coalesce current_date current_time current_timestamp exists greatest
+    grouping json json_array json_arrayagg json_exists json_object json_objectagg json_query
+    json_scalar json_serialize json_value least localtime localtimestamp nullif row
+    """.split()  # noqa: SIM905 - as the policy writes its lists
+)
+
 
 def check_relation(visit: Visit, fields: Fields) -> None:
     """A table of the schema, or a CTE in scope; a CTE's name never makes a catalog readable."""
     policy, name, schema = visit.policy, fields.get("relname", ""), fields.get("schemaname")
+    alias = fields.get("alias", {})
+    called = alias.get("aliasname", name)
     if schema is None and name in visit.ctes:
+        _remember(visit, called, None)
         return
     if schema in (None, policy.schema) and name in policy.relations:
         visit.relations.add(f"{policy.schema}.{name}")
+        _remember(visit, called, policy.attributes.union(strings(alias.get("colnames", []))))
         return
     shown = quoted(name if schema is None else f"{schema}.{name}")
     if schema in (None, policy.schema):
@@ -51,24 +64,72 @@ def check_column(visit: Visit, fields: Fields) -> None:
         visit.qualified.append((parts[-2], name, visit.at))
 
 
-def check_qualified_columns(visit: Visit) -> None:
-    """`alias.column` where the alias is a function in FROM names a column of it.
+def _remember(visit: Visit, alias: str, columns: frozenset[str] | None) -> None:
+    before = visit.tables.get(alias, frozenset())
+    visit.tables[alias] = None if columns is None or before is None else before | columns
 
-    PostgreSQL reads `f.name` as a call name(f) when f has no such column, and for a function in
-    FROM that passes its value: `SELECT f.pg_read_file FROM unnest(ARRAY['/etc/passwd']) f`.
-    Other sources pass a whole row, which only harmless functions take.
+
+def check_qualified_columns(visit: Visit) -> None:
+    """`alias.column` names a column, as far as the statement shows.
+
+    PostgreSQL reads `f.name` as a call name(f) when f has no such column: `SELECT
+    f.pg_read_file FROM unnest(ARRAY['/etc/passwd']) f`. A function in FROM passes its value, any
+    other source a row, for which there are fewer functions.
     """
-    if not visit.table_functions:
-        return
+    attributes = visit.policy.attributes
     for alias, name, at in visit.qualified:
-        columns = visit.table_functions.get(alias)
-        if columns is None or name in columns or name in visit.policy.attributes:
+        if name in attributes:
+            continue
+        of_function = visit.table_functions.get(alias)
+        columns = visit.tables.get(alias) if of_function is None else of_function
+        if name in columns if columns is not None else _may_be_named(visit, name):
             continue
         visit.at = at
+        shown = quoted(f"{alias}.{name}")
+        if of_function is not None:
+            raise visit.refuse(
+                f"{shown} is not a column that the FROM clause names",
+                f"Name the columns there: … AS {alias}(column, …).",
+            )
+        near = nearest(name, visit.named if columns is None else columns)
         raise visit.refuse(
-            f"{quoted(f'{alias}.{name}')} is not a column that the FROM clause names",
-            f"Name the columns there: … AS {alias}(column, …).",
+            f"There is no column {shown} here",
+            f"Did you mean {alias}.{near}?" if near else "Ask get_multiple_table_schemas.",
         )
+
+
+def _may_be_named(visit: Visit, name: str) -> bool:
+    """Whether a column of a sub-query may go by a name: the statement's, or one made up."""
+    return (
+        name in visit.named
+        or name in _MADE_UP
+        or _listed([name], visit.policy.functions)
+        or _listed([name], visit.policy.types)
+    )
+
+
+def check_target(visit: Visit, fields: Fields) -> None:
+    """Remembers the name of a column."""
+    visit.named.add(fields.get("name", ""))
+
+
+def check_alias(visit: Visit, fields: Fields) -> None:
+    """Remembers the names of columns; a function's alias is one too."""
+    visit.named.add(fields["aliasname"])
+    visit.named.update(strings(fields.get("colnames", [])))
+
+
+def check_cte(visit: Visit, fields: Fields) -> None:
+    """Remembers the names of columns."""
+    visit.named.update(strings(fields.get("aliascolnames", [])))
+    for clause in ("search_clause", "cycle_clause"):
+        names = fields.get(clause, {}).values()
+        visit.named.update(name for name in names if isinstance(name, str))
+
+
+def check_definition(visit: Visit, fields: Fields) -> None:
+    """Remembers the name of a column."""
+    visit.named.add(fields.get("colname", ""))
 
 
 def check_attribute(visit: Visit, fields: Fields) -> None:
@@ -260,6 +321,10 @@ CHECKS: dict[str, Check] = {
     "A_Expr": check_operator,
     "SubLink": check_sub_select_operator,
     "TypeName": check_type,
+    "ResTarget": check_target,
+    "Alias": check_alias,
+    "CommonTableExpr": check_cte,
+    "ColumnDef": check_definition,
     "CollateClause": check_collation,
     "JsonArrayQueryConstructor": check_growing,
     "JsonIsPredicate": check_growing,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     """Nodes to visit: kind, fields, CTE names in scope, position of the nearest node around."""
 
 _NODE = "Node"
+_LOCKING = re.compile(rb"\bfor\s+(no\s+key\s+update|key\s+share|update|share)\b", re.IGNORECASE)
 
 
 @dataclass(slots=True)
@@ -37,6 +39,10 @@ class Visit:
     relations: set[str] = field(default_factory=set)
     table_functions: dict[str, frozenset[str]] = field(default_factory=dict)
     """Alias of a function in FROM to the names of its columns."""
+    tables: dict[str, frozenset[str] | None] = field(default_factory=dict)
+    """Alias of a table to the columns that it may have; None where it may be a CTE as well."""
+    named: set[str] = field(default_factory=set)
+    """Names that the statement gives to columns."""
     qualified: list[tuple[str, str, int | None]] = field(default_factory=list)
     """Columns written `alias.column`, with their position."""
     selects: int = 0
@@ -53,6 +59,10 @@ class Visit:
         name, hint = construct(key)
         if self.at is None:
             self.at = first_position(fields)
+        if self.at is None and key.endswith("lockingClause"):
+            # The grammar does not say where.
+            found = list(_LOCKING.finditer(self.text))
+            self.at = found[-1].start() if found else None
         return self.refuse(f"{name} is not allowed", hint)
 
 
