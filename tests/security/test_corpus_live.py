@@ -49,6 +49,27 @@ RAW = [
     "COMMIT; SELECT * FROM retail.customers",
     "ROLLBACK; SET ROLE head_office; SELECT * FROM retail.customers",
     "ROLLBACK; BEGIN READ WRITE; DELETE FROM retail.orders; COMMIT",
+    # No row security on these: without a read-only transaction the missing grants stand alone.
+    *(
+        f"COMMIT; BEGIN READ WRITE; SET ROLE {role}; {write}; COMMIT"
+        for role in ("zava_app", "store_managers", "head_office", "viewers")
+        for write in (
+            "DELETE FROM retail.stores",
+            "UPDATE retail.products SET name = 'x'",
+            "INSERT INTO retail.categories (name) VALUES ('x')",
+            "DELETE FROM retail.product_types",
+            "UPDATE retail.product_description_embeddings SET model = 'x'",
+            "TRUNCATE retail.daily_sales",
+            "INSERT INTO identity.users (handle, display_name, role) "
+            "VALUES ('x', 'x', 'head_office')",
+            "UPDATE identity.users SET role = 'head_office'",
+            "DELETE FROM identity.signing_keys",
+            "INSERT INTO zava.migrations SELECT * FROM zava.migrations",
+            "CREATE TABLE public.left_behind (x text)",
+            "CREATE TEMPORARY TABLE left_behind (x text)",
+            "PREPARE TRANSACTION 'left_behind'",
+        )
+    ),
     "COMMIT; SET default_transaction_read_only = off; SET ROLE head_office; "
     "UPDATE retail.orders SET total_amount = 0",
     "COMMIT; SET zava.identity = 'x'; SELECT * FROM retail.customers",

@@ -35,6 +35,10 @@ class TestACheckedStatement:
         one, two = check("SELECT 1 FROM orders LIMIT 5"), check("select 2 from orders  limit 9")
         assert one.fingerprint == two.fingerprint != check("SELECT 1 FROM stores").fingerprint
 
+    def test_of_a_long_statement_only_its_length_is_kept(self) -> None:
+        sql = f"SELECT 1 WHERE 1 IN ({', '.join(['12345'] * 4_000)})"
+        assert check(sql).normalized == "28,020 characters of SQL"
+
     def test_is_normalized_without_its_literals(self) -> None:
         checked = check("SELECT * FROM customers WHERE email = 'someone@example.com'")
         assert checked.normalized == "SELECT * FROM customers WHERE email = $1"
@@ -379,6 +383,16 @@ class TestCopies:
         values = ", ".join(str(n) for n in range(2000))
         check(f"SELECT 1 FROM order_items WHERE abs(quantity) IN ({values})")
         check("SELECT 1 FROM orders WHERE " + " OR ".join(["total_amount BETWEEN 1 AND 2"] * 90))
+
+
+class TestBesideTheEventLoop:
+    async def test_a_long_statement_is_read_in_a_thread(self) -> None:
+        guard = SqlGuard(RETAIL_POLICY)
+        for times in (1, 2_000):
+            sql = f"SELECT 1 WHERE 1 IN ({', '.join(['12345'] * times)})"
+            assert (await guard.check_aside(sql)).sql == sql
+        with pytest.raises(QueryRejected, match="pg_authid"):
+            await guard.check_aside(f"SELECT {', '.join(['1'] * 2_000)} FROM pg_authid")
 
 
 class TestTheTextItself:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 # Characters that are checked in a few milliseconds, whatever they are.
 _SHORT = 1_000
+# Characters of a statement that are kept, without its literals, for those who watch.
+_READABLE = 16 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +31,8 @@ class CheckedStatement:
 
     `sql` has no semicolon at its end, but may end in a comment. `kind` is SELECT, VALUES or TABLE.
     `fingerprint` is the same for statements that differ in literals only, `normalized` has `$1`,
-    `$2` in their place, and `relations` are the tables named, such as `retail.orders`.
+    `$2` in their place (and of long statements says only how long), and `relations` are the tables
+    named, such as `retail.orders`.
     """
 
     sql: str
@@ -74,7 +77,7 @@ class SqlGuard:
             sql=checked,
             kind=_kind(fields),
             fingerprint=postgast.fingerprint(checked).hex,
-            normalized=postgast.normalize(checked),
+            normalized=_normalized(checked),
             relations=frozenset(visit.relations),
         )
 
@@ -98,6 +101,11 @@ class SqlGuard:
                 f"{SHOWN_OPERATORS.get(name, name)}",
                 "Shorten what string_agg and its like give: left(…, 1000).",
             )
+
+
+def _normalized(sql: str) -> str:
+    # Of a long list of values this takes most of the time, and nobody reads it.
+    return postgast.normalize(sql) if len(sql) <= _READABLE else f"{len(sql):,} characters of SQL"
 
 
 def _kind(fields: Fields) -> str:
