@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import difflib
-import gc
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING
@@ -41,6 +40,7 @@ from zava_server.infrastructure.errors import (
     DatabaseUnavailable,
     ValidationError,
 )
+from zava_server.infrastructure.memory import settle_memory
 from zava_server.infrastructure.progress import Progress
 from zava_server.infrastructure.query_monitor import QueryMonitor
 from zava_server.infrastructure.rates import Rates
@@ -224,7 +224,7 @@ async def serve_stdio(settings: Settings) -> None:
         if ready.done():
             await ready
         ready.cancel()
-        _collect_garbage_again()
+        settle_memory()
         serving = asyncio.create_task(server.run_stdio_async(show_banner=False))
         failed = asyncio.create_task(backend.failed())
         try:
@@ -249,12 +249,6 @@ def _build_server(backend: Backend, settings: Settings) -> FastMCP:
         concurrent_statements=settings.max_concurrent_statements or 0,
     )
     return build_server(backend, rates, default_rows=settings.max_rows)
-
-
-def _collect_garbage_again() -> None:
-    """`cli.stdio` turned collections off: nothing of the imports can be collected."""
-    gc.freeze()
-    gc.enable()
 
 
 async def _check(database: Database) -> None:

@@ -6,6 +6,10 @@ With the default limit of 8 MiB, a call makes the server grow by less than 64 MB
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 # Parsed and rendered again, an element of an array takes up to 100 bytes and an empty object 200,
 # whatever its size as text: this many stay below 50 MB.
@@ -33,6 +37,23 @@ class ResultBudget:
         return (
             self._characters * self._width <= self._max_bytes and self._elements <= _MOST_ELEMENTS
         )
+
+
+class SharedCells:
+    """Holds a text that stands in row after row once: a store's id, a day, a state."""
+
+    def __init__(self) -> None:
+        self._last: Sequence[Any] = ()
+
+    def row(self, cells: list[Any]) -> list[Any]:
+        """The same cells, with the previous row's own where they are equal."""
+        if len(self._last) == len(cells):
+            cells = [
+                before if type(cell) is str and cell == before else cell
+                for cell, before in zip(cells, self._last, strict=True)
+            ]
+        self._last = cells
+        return cells
 
 
 def _character_bytes(line: str) -> int:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import asyncpg
 
-from zava_server.data.result_budget import ResultBudget
+from zava_server.data.result_budget import ResultBudget, SharedCells
 from zava_server.data.trouble import trouble
 from zava_server.infrastructure.errors import (
     AuthorizationError,
@@ -64,6 +64,7 @@ async def run_statement(
         rendered = await connection.prepare(_rendering(sql, len(columns), max_rows + 1), name="")
         rows: list[Sequence[Any]] = []
         decode = _decoder(columns)
+        shared = SharedCells()
         budget = ResultBudget(max_bytes)
         cursor = await rendered.cursor(max_bytes)
         while chunk := await cursor.fetch(_ROWS_A_FETCH):
@@ -76,7 +77,7 @@ async def run_statement(
                     if not rows:
                         raise _row_too_large(max_bytes)
                     return Table(columns, rows, truncated=True)
-                rows.append(decode(line))
+                rows.append(shared.row(decode(line)))
         return Table(columns, rows, truncated=False)
     except asyncpg.PostgresError as error:
         if trouble(error, out_of_time=False) is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
 import json
@@ -32,13 +33,15 @@ TABLE_SCHEMA: dict[str, Any] = {
 _MOST_TEXT = 1024 * 1024
 
 
-def table_result(table: Table, elapsed_ms: float, *, text: bool) -> ToolResult:
+async def table_result(table: Table, elapsed_ms: float, *, text: bool) -> ToolResult:
     """A table; without `text` the text part says only how many rows there are."""
     count = len(table.rows)
     summary = f"{count:,} {'row' if count == 1 else 'rows'}"
     if table.truncated:
         summary = f"The first {summary} of more"
     body = f"\n{as_csv([c.name for c in table.columns], table.rows)}" if text and count else ""
+    # The text, the content and the message are each written at one go: 10 to 50 ms for 8 MiB.
+    await asyncio.sleep(0)
     return ToolResult(
         content=f"{summary}.{body}",
         structured_content={
@@ -64,5 +67,8 @@ def as_csv(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     return out.getvalue()
 
 
+_AS_JSON = frozenset({list, dict, bool})
+
+
 def _cell(value: Any) -> Any:
-    return json.dumps(value) if isinstance(value, list | dict | bool) else value
+    return json.dumps(value) if type(value) in _AS_JSON else value

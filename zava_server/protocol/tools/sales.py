@@ -51,7 +51,7 @@ def add_sales_tools(server: FastMCP, session: Session, *, default_rows: int) -> 
         answer = await session.services.sales_queries.execute(
             session.identity, postgresql_query, max_rows
         )
-        return table_result(answer.table, answer.elapsed_ms, text=text)
+        return await table_result(answer.table, answer.elapsed_ms, text=text)
 
     @server.tool(
         title="Describe tables",
