@@ -27,10 +27,9 @@ async def test_it_asks_once_the_typing_has_paused() -> None:
     async with app.run_test(size=(120, 40)) as pilot:
         await until_live(pilot)
         searches = backend.scripted_link.scripted.searches
-        searches.clear()
         await pilot.press("slash", *"paint")
-        await until(pilot, lambda: searches)
-        assert searches == ["paint"]
+        await until(pilot, lambda: "paint" in searches)
+        assert not {"p", "pa", "pai", "pain"} & set(searches)
 
 
 async def test_a_late_answer_to_an_older_question_is_dropped() -> None:
