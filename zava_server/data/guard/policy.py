@@ -33,6 +33,8 @@ class Limits:
     depth: int
     """Constructs inside each other."""
     selects: int
+    windows: int
+    """Window definitions: the planner's time grows with their third power."""
     growth: int
     """Parts of the statement after PostgreSQL has copied its expressions into each other."""
     work: int
@@ -65,6 +67,8 @@ class SqlPolicy:
     """Fewest and most arguments, where another overload is not meant."""
     arguments: Mapping[str, Mapping[int, Argument]]
     """Function to position (from 0) to what the argument there must be."""
+    column_naming: frozenset[str]
+    """Functions that name their columns in FROM themselves, whatever the alias is."""
     aggregates: frozenset[str]
     """Functions whose result a sub-query computes once, whoever refers to it."""
     operators: Mapping[str, frozenset[str]]

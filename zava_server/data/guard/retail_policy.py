@@ -208,6 +208,12 @@ _FUNCTIONS = {
     "retail": _words("search_products_by_description"),
 }
 
+_COLUMN_NAMING = _words("""
+    json_array_elements json_array_elements_text json_each json_each_text
+    jsonb_array_elements jsonb_array_elements_text jsonb_each jsonb_each_text
+    search_products_by_description
+""")
+
 _ARITY = {
     "age": (1, 2),
     "date": (1, 1),
@@ -340,6 +346,7 @@ RETAIL_POLICY = SqlPolicy(
     functions=_FUNCTIONS,
     arity=_ARITY,
     arguments=_ARGUMENTS,
+    column_naming=_COLUMN_NAMING,
     aggregates=_AGGREGATES | _WINDOW,
     operators=_OPERATORS,
     # On text both of these are pg_trgm's, which runs on past every timeout.
@@ -367,6 +374,7 @@ RETAIL_POLICY = SqlPolicy(
         tree_bytes=600_000,
         depth=300,
         selects=500,
+        windows=100,
         growth=200_000,
         work=12_000_000_000,
         literal=1_000,

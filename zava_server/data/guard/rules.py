@@ -144,24 +144,29 @@ def check_attribute(visit: Visit, fields: Fields) -> None:
 
 
 def check_table_function(visit: Visit, fields: Fields) -> None:
-    """A function in FROM; remembers its alias and columns."""
+    """A function in FROM; remembers its alias and columns.
+
+    The alias names the column too, unless columns are named after it or by the function itself.
+    """
+    functions = []
     columns = {"ordinality"}
-    names = []
     for wrapped in fields["functions"]:
         call, *definitions = wrapped["List"]["items"]
         if "FuncCall" not in call:
             raise visit.refuse(
                 "Only a function call may stand in FROM like this", "Use (SELECT …) AS alias."
             )
-        names.append(strings(call["FuncCall"]["funcname"])[-1])
+        functions.append(strings(call["FuncCall"]["funcname"])[-1])
         for definition in definitions:
             if definition:
                 columns.update(_column_names(definition["List"]["items"]))
     alias = fields.get("alias", {})
-    columns.update(names, _column_names(fields.get("coldeflist", [])))
+    columns.update(_column_names(fields.get("coldeflist", [])))
     columns.update(strings(alias.get("colnames", [])))
-    name = alias.get("aliasname", names[0])
-    columns.add(name)
+    if columns == {"ordinality"}:
+        only_one = len(functions) == 1 and functions[0] not in visit.policy.column_naming
+        columns.update([alias["aliasname"]] if alias and only_one else functions)
+    name = alias.get("aliasname", functions[0])
     # Where two scopes use an alias, only what both name is safe.
     before = visit.table_functions.get(name)
     visit.table_functions[name] = frozenset(columns) if before is None else before & columns
@@ -287,6 +292,17 @@ def check_growing(visit: Visit, _: Fields) -> None:
     visit.grows = True
 
 
+def check_window(visit: Visit, fields: Fields) -> None:
+    """Not too many windows of their own, which the planner compares with each other."""
+    visit.windows += bool(fields.keys() & {"partitionClause", "orderClause"})
+    most = visit.policy.limits.windows
+    if visit.windows > most:
+        raise visit.refuse(
+            f"There are more than {most} windows",
+            "Name one that several functions share: … OVER w … WINDOW w AS (…).",
+        )
+
+
 def check_with(visit: Visit, fields: Fields) -> None:
     """A recursive CTE builds long values, and reads itself and those before it."""
     if not fields.get("recursive"):
@@ -329,5 +345,6 @@ CHECKS: dict[str, Check] = {
     "JsonArrayQueryConstructor": check_growing,
     "JsonIsPredicate": check_growing,
     "JsonValueExpr": check_growing,
+    "WindowDef": check_window,
     "WithClause": check_with,
 }

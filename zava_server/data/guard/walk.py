@@ -47,6 +47,7 @@ class Visit:
     """Columns written `alias.column`, with their position."""
     selects: int = 0
     columns: int = 0
+    windows: int = 0
     grows: bool = False
     """Whether something in it builds long values, works on them, or is copied by PostgreSQL."""
 
