@@ -9,11 +9,11 @@ from importlib.metadata import version
 
 from cyclopts import App
 
-from zava_server.database_cli import DataDir, database
-from zava_server.infrastructure.errors import ZavaError
+from zava_server.database_cli import AsJson, DataDir, database
+from zava_server.infrastructure.errors import ValidationError, ZavaError
 from zava_server.infrastructure.logs import configure_logs
 from zava_server.infrastructure.settings import load_settings
-from zava_server.running import run, tell
+from zava_server.running import print_json, print_line, run, tell
 
 app = App(
     name="zava-server",
@@ -39,6 +39,40 @@ def stdio(*, user: str | None = None, data_dir: DataDir = None) -> None:
     from zava_server.app import serve_stdio
 
     run(serve_stdio(settings))
+
+
+@app.command
+def doctor(*, user: str | None = None, data_dir: DataDir = None, as_json: AsJson = False) -> None:
+    """Look at everything that could be set up wrongly, and say what mends it.
+
+    Exits with 0 if all is well, 1 for warnings, 2 for problems. Changes nothing.
+    """
+    from zava_server.doctor.checkup import examine, examine_without_settings
+    from zava_server.doctor.finding import EXIT_CODES, Finding, worst
+    from zava_server.doctor.page import as_json as page_as_json
+    from zava_server.doctor.page import lines_of, summary_of
+
+    async def look() -> int:
+        findings: list[Finding] = []
+        try:
+            settings = load_settings(user=user, data_dir=data_dir)
+        except ValidationError as error:
+            looks = examine_without_settings(error)
+        else:
+            configure_logs("ERROR", settings.log_path)
+            looks = examine(settings)
+        async for finding in looks:
+            findings.append(finding)
+            if not as_json:
+                for line in lines_of(finding):
+                    print_line(line)
+        if as_json:
+            print_json(page_as_json(findings))
+        else:
+            print_line(f"\n{summary_of(findings)}")
+        return EXIT_CODES[worst(findings)]
+
+    run(look(), as_json=as_json)
 
 
 def main() -> None:
