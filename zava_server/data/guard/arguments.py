@@ -18,6 +18,12 @@ if TYPE_CHECKING:
 _SHORT_LITERAL = 100
 _WIDE_PLACEHOLDER = re.compile(r"%(?:\d+\$)?-?(?:\d{4,}[^$\d]|\*)")
 
+# `$.items[*] ? (@.price > 10).sku`, which looks at each part of a document once.
+_STEP = r"""\.[A-Za-z_]\w*|\."[^"\\]*"|\[\*\]|\[(?:\d+|last)(?: to (?:\d+|last))?\]"""
+_TEST = rf"""@(?:{_STEP})*\s*(?:==|!=|<>|<=?|>=?)\s*(?:-?\d+(?:\.\d+)?|"[^"\\]*"|true|false|null)"""
+_FILTER = rf"\s*\?\s*\(\s*{_TEST}(?:\s*(?:&&|\|\|)\s*{_TEST})*\s*\)"
+_PLAIN_PATH = re.compile(rf"\s*(?:(?:lax|strict)\s+)?\$(?:{_STEP}|{_FILTER})*\s*", re.ASCII)
+
 
 def require(visit: Visit, what: str, bound: Argument, node: Node) -> None:
     """Refuses an argument that does not fit `bound`."""
@@ -91,6 +97,16 @@ def is_short_literal(node: Node) -> bool:
     """A value so short that searching any value of the statement for it is no work."""
     written = node.get("A_Const", {})
     return bool(written) and len(written.get("sval", {}).get("sval", "")) <= _SHORT_LITERAL
+
+
+def is_plain_path(policy: SqlPolicy, node: Node) -> bool:
+    """A written-out JSON path that compares parts of a document with nothing but constants."""
+    if "TypeCast" in node:
+        node = node["TypeCast"]["arg"]
+    path = _literal(node)
+    if path is None or len(path) > policy.limits.literal:
+        return False
+    return _PLAIN_PATH.fullmatch(path) is not None
 
 
 def _literal(node: Node) -> str | None:

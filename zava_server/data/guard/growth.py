@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from zava_server.data.guard.arguments import constant
+from zava_server.data.guard.arguments import constant, is_plain_path
 from zava_server.data.guard.explanations import SHOWN_OPERATORS
 from zava_server.data.guard.names import reads_any, strings
 from zava_server.data.guard.sizes import (
@@ -47,6 +47,8 @@ _EXPONENT = re.compile(r"\d[eE]\+?\d{3}")
 # What aggregates and recursion make is bounded by the database's memory alone.
 _UNBOUNDED = 300_000_000
 _SHORT_VALUE = 64
+# A JSON path may compare every part of a document with every other.
+_WITH_ITSELF = (0, 0)
 _SLOW = 8
 # Beside its own characters; escaping doubles each quote, at each step again.
 _QUOTED = 2
@@ -331,6 +333,8 @@ class Growth:
         # An aggregate takes its values one by one.
         steps = slow * characters + (0 if name in policy.unbounded else length)
         factors = policy.multiplied.get(name)
+        if factors == _WITH_ITSELF and self._is_plain_path(fields):
+            factors = None
         if factors is not None and max(factors) < len(given):
             first, second = factors
             product = given[first].characters * given[second].characters
@@ -352,6 +356,10 @@ class Growth:
         if nodes > policy.limits.growth and self.copied_at is None:
             self.copied_at = fields.get("location")
         return Size(nodes, inside, length, work).limited()
+
+    def _is_plain_path(self, fields: Node) -> bool:
+        operands = fields.get("args", [fields.get("lexpr", {}), fields.get("rexpr", {})])
+        return len(operands) > 1 and is_plain_path(self._policy, operands[1])
 
     @staticmethod
     def _elements(fields: Node, side: str, operand: Size) -> int:
@@ -426,7 +434,8 @@ class Growth:
         value = self._size({key: part for key, part in fields.items() if key not in done})
         for size in searched:
             value += size
-        if any(size.characters**2 > self._policy.limits.work for size in searched):
+        plain = is_plain_path(self._policy, fields["pathspec"])
+        if not plain and any(size.characters**2 > self._policy.limits.work for size in searched):
             self._visit.at = fields.get("location", self._visit.at)
             raise self._visit.refuse(
                 "A JSON path searches a value here that may be long",

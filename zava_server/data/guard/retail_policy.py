@@ -144,9 +144,10 @@ _AGGREGATES = _words("""
     corr covar_pop covar_samp regr_avgx regr_avgy regr_count regr_intercept regr_r2 regr_slope
     regr_sxx regr_sxy regr_syy stddev stddev_pop stddev_samp var_pop var_samp variance
     mode percentile_cont percentile_disc
-    array_agg json_agg json_agg_strict json_object_agg json_object_agg_strict jsonb_agg
-    jsonb_agg_strict jsonb_object_agg jsonb_object_agg_strict string_agg
-    range_agg range_intersect_agg
+    array_agg json_agg json_agg_strict json_object_agg json_object_agg_strict
+    json_object_agg_unique json_object_agg_unique_strict jsonb_agg jsonb_agg_strict
+    jsonb_object_agg jsonb_object_agg_strict jsonb_object_agg_unique jsonb_object_agg_unique_strict
+    string_agg range_agg range_intersect_agg
 """)
 
 _WINDOW = _words("""
@@ -155,9 +156,10 @@ _WINDOW = _words("""
 """)
 
 _NUMBERS = _words("""
-    abs acos asin atan atan2 cbrt ceil ceiling cos cosh cot degrees div exp floor gcd lcm ln log
-    log10 mod pi power pow radians random random_normal round scale sign sin sinh sqrt tan tanh
-    trim_scale trunc width_bucket
+    abs acos acosd acosh asin asind asinh atan atan2 atan2d atand atanh cbrt ceil ceiling cos cosd
+    cosh cot cotd degrees div erf erfc exp factorial floor gamma gcd lcm lgamma ln log log10
+    min_scale mod pi power pow radians random random_normal round scale sign sin sind sinh sqrt tan
+    tand tanh trim_scale trunc width_bucket
 """)
 
 _TIMES = _words("""
@@ -168,21 +170,24 @@ _TIMES = _words("""
 """)
 
 _TEXT = _words("""
-    ascii bit_length btrim char_length character_length chr concat concat_ws decode encode format
-    initcap left length like_escape lower lpad ltrim md5 octet_length overlay position quote_literal
-    quote_nullable quote_ident regexp_count regexp_instr regexp_like regexp_match regexp_matches
-    regexp_replace regexp_split_to_array regexp_split_to_table regexp_substr repeat replace reverse
-    right rpad rtrim sha256 similar_to_escape split_part starts_with string_to_array string_to_table
-    strpos substr substring to_hex translate upper convert_from convert_to
+    ascii bit_count bit_length btrim casefold char_length character_length chr concat concat_ws
+    crc32 crc32c decode encode format initcap left length like_escape lower lpad ltrim md5
+    octet_length overlay position quote_literal quote_nullable quote_ident regexp_count regexp_instr
+    regexp_like regexp_match regexp_matches regexp_replace regexp_split_to_array
+    regexp_split_to_table regexp_substr repeat replace reverse right rpad rtrim sha224 sha256 sha384
+    sha512 similar_to_escape split_part starts_with string_to_array string_to_table strpos substr
+    substring to_bin to_hex to_oct translate upper convert_from convert_to
 """)
 
 _ARRAYS_AND_RANGES = _words("""
     array_append array_cat array_dims array_length array_lower array_ndims array_position
-    array_positions array_prepend array_remove array_replace array_reverse array_sort
+    array_positions array_prepend array_remove array_replace array_reverse array_sample
+    array_shuffle array_sort
     array_to_string array_upper cardinality generate_series generate_subscripts num_nonnulls
     num_nulls trim_array unnest
     int4range int8range numrange tsrange tstzrange daterange
-    isempty lower_inc lower_inf range_merge upper_inc upper_inf
+    int4multirange int8multirange nummultirange tsmultirange tstzmultirange datemultirange
+    isempty lower_inc lower_inf multirange range_merge upper_inc upper_inf
 """)
 
 _JSON = _words("""
@@ -193,7 +198,9 @@ _JSON = _words("""
     jsonb_array_length jsonb_build_array jsonb_build_object jsonb_each jsonb_each_text
     jsonb_extract_path jsonb_extract_path_text jsonb_insert jsonb_object jsonb_object_keys
     jsonb_path_exists jsonb_path_match jsonb_path_query jsonb_path_query_array
-    jsonb_path_query_first jsonb_pretty jsonb_set jsonb_strip_nulls jsonb_to_record
+    jsonb_path_query_first jsonb_path_exists_tz jsonb_path_match_tz jsonb_path_query_tz
+    jsonb_path_query_array_tz jsonb_path_query_first_tz jsonb_pretty jsonb_set jsonb_set_lax
+    jsonb_strip_nulls jsonb_to_record
     jsonb_to_recordset jsonb_typeof row_to_json to_json to_jsonb
 """)
 
@@ -272,22 +279,26 @@ _MULTIPLIED = {
         _words("""
             jsonb_path_exists jsonb_path_match jsonb_path_query jsonb_path_query_array
             jsonb_path_query_first @?
+            jsonb_path_exists_tz jsonb_path_match_tz jsonb_path_query_tz jsonb_path_query_array_tz
+            jsonb_path_query_first_tz
         """),
         (0, 0),
     ),
 }
 
 _SLOW = _words("""
-    upper lower initcap reverse md5 sha256 encode decode convert_from convert_to
-    regexp_count regexp_instr regexp_like regexp_match regexp_matches regexp_replace
-    regexp_split_to_array regexp_split_to_table regexp_substr similar_to_escape like_escape
-    replace translate split_part string_to_array string_to_table
-    quote_ident quote_literal quote_nullable to_json to_jsonb row_to_json
+    upper lower initcap casefold reverse md5 sha224 sha256 sha384 sha512 encode decode convert_from
+    convert_to regexp_count regexp_instr regexp_like regexp_match regexp_matches regexp_replace
+    regexp_split_to_array regexp_split_to_table regexp_substr similar_to_escape like_escape replace
+    translate split_part string_to_array string_to_table quote_ident quote_literal quote_nullable
+    to_json to_jsonb row_to_json
 """)
 
 _UNBOUNDED = _words("""
-    array_agg json_agg json_agg_strict json_object_agg json_object_agg_strict jsonb_agg
-    jsonb_agg_strict jsonb_object_agg jsonb_object_agg_strict string_agg range_agg jsonb_pretty
+    array_agg json_agg json_agg_strict json_object_agg json_object_agg_strict
+    json_object_agg_unique json_object_agg_unique_strict jsonb_agg jsonb_agg_strict
+    jsonb_object_agg jsonb_object_agg_strict jsonb_object_agg_unique jsonb_object_agg_unique_strict
+    string_agg range_agg jsonb_pretty
 """)
 
 _NUMERIC = (
@@ -297,7 +308,7 @@ _NUMERIC = (
 )
 
 _STRETCHING = {
-    **dict.fromkeys(_words("concat concat_ws format encode upper lower initcap"), 2),
+    **dict.fromkeys(_words("concat concat_ws format encode upper lower initcap casefold"), 2),
     **dict.fromkeys(_words("quote_ident quote_literal quote_nullable"), 2),
     **dict.fromkeys(_words("array_to_string like_escape similar_to_escape"), 2),
     **dict.fromkeys(_words("array_to_json json_build_array json_build_object"), 6),
@@ -310,9 +321,9 @@ _CUT_AT = {"left": 1, "right": 1, "substr": 2, "substring": 2, "lpad": 1, "rpad"
 _SHORT_RESULTS = _words("""
     count length char_length character_length octet_length bit_length array_length cardinality
     json_array_length jsonb_array_length strpos position starts_with regexp_count regexp_instr
-    regexp_like md5 sha256 to_char date_trunc date_part extract age num_nulls num_nonnulls
-    array_position bool_and bool_or every row_number rank dense_rank ntile
-    jsonb_path_exists jsonb_path_match jsonb_typeof json_typeof ascii chr
+    regexp_like md5 sha224 sha256 sha384 sha512 crc32 crc32c to_char date_trunc date_part extract
+    age num_nulls num_nonnulls array_position bool_and bool_or every row_number rank dense_rank
+    ntile jsonb_path_exists jsonb_path_match jsonb_typeof json_typeof ascii chr
     = <> < > <= >= ~~ ~~* !~~ !~~* ~ ~* !~ !~* ^@ ? ?| ?& @> <@ && @? -|- &< &>
 """) | {"BETWEEN", "NOT BETWEEN", "BETWEEN SYMMETRIC", "NOT BETWEEN SYMMETRIC"}
 
@@ -327,6 +338,7 @@ _TYPES = {
         bool text varchar bpchar date time timetz timestamp timestamptz interval
         uuid json jsonb jsonpath bytea
         int4range int8range numrange tsrange tstzrange daterange
+        int4multirange int8multirange nummultirange tsmultirange tstzmultirange datemultirange
     """),
     "public": _words("vector"),
 }
