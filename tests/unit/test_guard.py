@@ -385,6 +385,39 @@ class TestCopies:
         check("SELECT 1 FROM orders WHERE " + " OR ".join(["total_amount BETWEEN 1 AND 2"] * 90))
 
 
+def steps(sql: str) -> int:
+    """How many functions the guard calls to check a statement."""
+    called = 0
+
+    def count(_frame: object, event: str, _argument: object) -> None:
+        nonlocal called
+        called += event.endswith("call")
+
+    before = sys.getprofile()
+    sys.setprofile(count)
+    try:
+        GUARD.check(sql)
+    finally:
+        sys.setprofile(before)
+    return called
+
+
+class TestNesting:
+    @pytest.mark.parametrize(
+        ("before", "after"),
+        [
+            ("WITH RECURSIVE a AS (", ") SELECT 1 AS x FROM a"),
+            ("WITH RECURSIVE a AS (", "), b AS (SELECT 1 AS y) SELECT 1 AS x FROM a"),
+            ("SELECT 1 AS x WHERE EXISTS (", ")"),
+        ],
+    )
+    def test_what_stands_deep_inside_is_not_read_again_at_each_level(
+        self, before: str, after: str
+    ) -> None:
+        values = f"SELECT 1 AS x WHERE 1 IN ({', '.join(['1'] * 5_000)})"
+        assert steps(before * 60 + values + after * 60) < 2 * steps(before * 5 + values + after * 5)
+
+
 class TestBesideTheEventLoop:
     async def test_a_long_statement_is_read_in_a_thread(self) -> None:
         guard = SqlGuard(RETAIL_POLICY)

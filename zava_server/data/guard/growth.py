@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 from zava_server.data.guard.arguments import constant, is_plain_path
 from zava_server.data.guard.explanations import SHOWN_OPERATORS
-from zava_server.data.guard.names import reads_any, strings
+from zava_server.data.guard.names import strings
+from zava_server.data.guard.rejection import quoted
 from zava_server.data.guard.sizes import (
     ENOUGH,
     NOTHING,
@@ -73,6 +74,8 @@ class Growth:
         self._names: dict[str, Size] = {}
         self._rows: dict[str, Size] = {}
         """Whole rows, by the alias of their source."""
+        self._read: dict[str, int | None] = {}
+        """Relations of the query in hand, with their byte position."""
         self._unnamed = _COLUMN
         """The largest of expressions whose name PostgreSQL makes up."""
         self.hardest: tuple[str, int | None] = ("", None)
@@ -174,23 +177,38 @@ class Growth:
 
     def _with(self, clause: Node) -> Size:
         total = NOTHING
-        for wrapped in clause.get("ctes", []):
-            cte = only(wrapped)[1]
-            query = only(cte["ctequery"])[1]
-            size, outputs = self._select(query)
+        recursive = clause.get("recursive", False)
+        ctes = [only(wrapped)[1] for wrapped in clause.get("ctes", [])]
+        later = {cte["ctename"] for cte in ctes}
+        for cte in ctes:
+            name = cte["ctename"]
+            later.discard(name)
+            around, self._read = self._read, {}
+            size, outputs = self._select(only(cte["ctequery"])[1])
+            if recursive:
+                self._require_none_read(later)
             if cte.get("ctematerialized") == "CTEMaterializeAlways":
                 once = {"nodes": 1, "inside": 1, "work": 0}
                 outputs = [o._replace(size=o.size._replace(**once)) for o in outputs]
-            if clause.get("recursive") and reads_any(query, frozenset({cte["ctename"]})):
+            if recursive and name in self._read:
                 outputs = [o._replace(size=o.size.valued(_UNBOUNDED)) for o in outputs]
+            self._read = {**around, **self._read}
             if cte.keys() & {"search_clause", "cycle_clause"}:
                 # The query is written once more around itself, with rows of its columns.
                 size = size.times(4)
                 outputs = [o._replace(size=o.size.times(4)) for o in outputs]
             total += size
-            alias = {"aliasname": cte["ctename"], "colnames": cte.get("aliascolnames", [])}
+            alias = {"aliasname": name, "colnames": cte.get("aliascolnames", [])}
             self._name(alias, outputs)
         return total
+
+    def _require_none_read(self, later: set[str]) -> None:
+        """A CTE reads itself and those before it, so that each is measured before its readers."""
+        for name in self._read.keys() & later:
+            self._visit.at = self._read[name]
+            raise self._visit.refuse(
+                f"{quoted(name)} is a CTE that comes later", "Move it before this one."
+            )
 
     def _source(self, source: Node) -> tuple[Size, Size]:
         """The size of a part of FROM, and of a row of it."""
@@ -207,6 +225,7 @@ class Growth:
             size, outputs = self._select(only(fields["subquery"])[1])
             return size, self._name(alias, outputs)
         if kind == "RangeVar":
+            self._read[fields["relname"]] = fields.get("location", self._visit.at)
             row = self._rows.get(fields["relname"], _COLUMN.times(_TABLE_COLUMNS))
             if alias:
                 row = self._name(alias, [everything(row)])
@@ -422,7 +441,7 @@ class Growth:
             # Each column of it is taken from a copy of the whole.
             parts = fields["arg"].get("RowExpr", {}).get("args", [])
             simple = parts and not any("ColumnRef" not in p and "A_Const" not in p for p in parts)
-            starred = any("A_Star" in str(part) for part in parts)
+            starred = simple and any("A_Star" in str(part) for part in parts)
             return total.times(len(parts) if simple and not starred else _WIDEST_ROW)
         return total
 

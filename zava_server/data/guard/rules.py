@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from zava_server.data.guard import arguments
 from zava_server.data.guard.explanations import TYPE_ADVICE
-from zava_server.data.guard.names import reads_any, strings
+from zava_server.data.guard.names import strings
 from zava_server.data.guard.rejection import function_advice, nearest, quoted
 from zava_server.data.guard.walk import only
 
@@ -304,19 +304,9 @@ def check_window(visit: Visit, fields: Fields) -> None:
 
 
 def check_with(visit: Visit, fields: Fields) -> None:
-    """A recursive CTE builds long values, and reads itself and those before it."""
-    if not fields.get("recursive"):
-        return
-    visit.grows = True
-    ctes = [only(wrapped)[1] for wrapped in fields["ctes"]]
-    names = [cte.get("ctename", "") for cte in ctes]
-    for position, cte in enumerate(ctes):
-        later = reads_any(cte["ctequery"], frozenset(names[position + 1 :]))
-        if later is not None:
-            visit.at = later.get("location", visit.at)
-            raise visit.refuse(
-                f"{quoted(later['relname'])} is a CTE that comes later", "Move it before this one."
-            )
+    """A recursive CTE builds long values."""
+    if fields.get("recursive"):
+        visit.grows = True
 
 
 def _listed(parts: list[str], allowed: Mapping[str, frozenset[str]]) -> bool:
