@@ -408,7 +408,7 @@ class TestNesting:
         [
             ("WITH RECURSIVE a AS (", ") SELECT 1 AS x FROM a"),
             ("WITH RECURSIVE a AS (", "), b AS (SELECT 1 AS y) SELECT 1 AS x FROM a"),
-            ("SELECT 1 AS x WHERE EXISTS (", ")"),
+            ("SELECT ARRAY(", ") AS x"),
         ],
     )
     def test_what_stands_deep_inside_is_not_read_again_at_each_level(
