@@ -8,7 +8,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from zava_server.data.embedded import is_initialised
-from zava_server.data.importing.importer import import_files, refresh_statistics
+from zava_server.data.importing.importer import import_files
 from zava_server.data.importing.problems import write_report
 from zava_server.data.pool import DRIVER_ERRORS
 from zava_server.data.trouble import trouble
@@ -139,8 +139,6 @@ async def import_data(settings: Settings, options: Options, report: ReportProgre
             started = monotonic()
             outcome = await _import(connection, options, report)
             seconds = monotonic() - started
-            if outcome.accepted and not options.dry_run:
-                await refresh_statistics(connection)
             if await connection.fetchval(_NOBODY):
                 outcome.warnings.append(
                     "there are no users yet, so nobody can look at the data; import a users file"

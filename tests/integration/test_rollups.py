@@ -234,6 +234,23 @@ async def test_they_are_exact_after_changes_in_any_order(
     await assert_exact(owner)
 
 
+async def test_sums_by_product_begin_where_they_pay(owner: asyncpg.Connection) -> None:
+    await owner.execute("DELETE FROM zava.sums_by_product; TRUNCATE retail.monthly_products")
+    await owner.execute(PLACE)
+    tacoma = "ARRAY(SELECT store_id FROM retail.stores WHERE name = 'Tacoma')"
+    await owner.execute(f"SELECT retail.rebuild_rollups({tacoma})")
+    assert not await owner.fetchval("SELECT EXISTS (SELECT FROM retail.monthly_products)")
+    await owner.execute(f"""
+        SET LOCAL zava.bulk_load = 'on';
+        UPDATE retail.order_items
+        SET product_id = (SELECT product_id FROM retail.products ORDER BY product_id LIMIT 1);
+        SET LOCAL zava.bulk_load = 'off';
+        SELECT retail.rebuild_rollups();
+        SELECT retail.rebuild_rollups({tacoma})""")
+    await owner.execute(PLACE)
+    await assert_exact(owner)
+
+
 BUY = """
 WITH placed AS (
     INSERT INTO retail.orders (store_id, customer_id, order_date)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -73,6 +73,12 @@ class TopProductsService:
             clocks = await reader.stores(store_ids, now)
             zones = {clock.store_id: ZoneInfo(clock.time_zone) for clock in clocks}
             windows = windows_of(clocks, spans, now)
+            if not all(clock.has_monthly_products for clock in clocks):
+                # Lines are read: about as many as there would be sums.
+                windows = [
+                    replace(window, months=None, loose_days=[(window.start, window.until)])
+                    for window in windows
+                ]
             products = await reader.top_products(
                 [
                     ProductMonths(w.period == "current", w.store_id, *w.months)

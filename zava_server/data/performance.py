@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 _STORES = """
 SELECT s.store_id, s.name, s.time_zone, EXISTS (
         SELECT FROM retail.orders AS o WHERE o.store_id = s.store_id AND o.order_date >= $2
-    ) AS has_later_orders
+    ) AS has_later_orders,
+    EXISTS (SELECT FROM zava.sums_by_product) AS has_monthly_products
 FROM retail.stores AS s
 WHERE s.store_id = ANY ($1)
 ORDER BY s.name
@@ -282,12 +283,16 @@ GROUP BY 1
 
 @dataclass(frozen=True, slots=True)
 class StoreClock:
-    """A store and the IANA time zone of its days; whether it has orders later than was asked."""
+    """A store and the IANA time zone of its days.
+
+    Whether it has orders later than was asked, and whether sums by month and product are kept.
+    """
 
     store_id: UUID
     name: str
     time_zone: str
     has_later_orders: bool
+    has_monthly_products: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,13 +15,30 @@ if TYPE_CHECKING:
 
 # Sales are those of whole months and of the month under way, $3 days in all. A product of which
 # hardly anything is sold says little by being out, and one that is new little by not selling.
+# Where sums by month and product are not kept, the lines are read.
 _ALERTS = """
 WITH sold AS (
-    SELECT m.store_id, m.product_id, sum(m.units_sold)::float8 AS units,
-        sum(m.revenue)::float8 AS revenue
-    FROM retail.monthly_products AS m
-    WHERE m.store_id = ANY ($1) AND m.month >= $2
-    GROUP BY m.store_id, m.product_id
+    SELECT s.store_id, s.product_id, sum(s.units_sold)::float8 AS units,
+        sum(s.revenue)::float8 AS revenue
+    FROM (
+        SELECT m.store_id, m.product_id, m.units_sold, m.revenue
+        FROM retail.monthly_products AS m
+        WHERE m.store_id = ANY ($1) AND m.month >= $2
+        UNION ALL
+        SELECT o.store_id, i.product_id, greatest(i.quantity, 0), i.total_amount
+        FROM retail.stores AS z
+        CROSS JOIN LATERAL (
+            -- No day anywhere begins a day before that of UTC: a limit that an index serves.
+            SELECT o.store_id, o.order_id, o.order_date FROM retail.orders AS o
+            WHERE o.store_id = z.store_id AND o.status = 'completed'
+                AND o.order_date >= ($2::date - 1)::timestamp AT TIME ZONE 'UTC'
+            OFFSET 0
+        ) AS o
+        JOIN retail.order_items AS i ON i.store_id = o.store_id AND i.order_id = o.order_id
+        WHERE z.store_id = ANY ($1) AND (o.order_date AT TIME ZONE z.time_zone)::date >= $2
+            AND NOT EXISTS (SELECT FROM zava.sums_by_product)
+    ) AS s
+    GROUP BY s.store_id, s.product_id
 ),
 stock AS (
     SELECT i.store_id, i.product_id, i.stock_level, i.reorder_point,

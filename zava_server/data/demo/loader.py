@@ -6,8 +6,9 @@ import asyncio
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, fields
 from time import monotonic
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING
 
+from zava_server.data.ahead import made_ahead
 from zava_server.data.binary_copy import COPY_HEADER, COPY_TRAILER
 from zava_server.data.demo.bulk_load import strip
 from zava_server.data.demo.catalogue import load_catalogue
@@ -18,7 +19,7 @@ from zava_server.infrastructure.errors import ValidationError
 from zava_server.infrastructure.progress import Progress, ReportProgress, ignore_progress
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
+    from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
     from datetime import datetime
 
     import asyncpg
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
     from zava_server.data.demo.bulk_load import Restoration
 
 DEFAULT_SEED = 2026
-
-T = TypeVar("T")
 
 _STEP = "demo data"
 # Those with many rows, and those under forced row security.
@@ -50,6 +49,8 @@ _TICK_SECONDS = 0.4
 _SLICE_BYTES = 256 * 1024
 
 _MEMORY = "SET LOCAL work_mem = '64MB'; SET LOCAL maintenance_work_mem = '128MB'"
+# Few products, each sold often: it pays at once, or as soon as some orders are added.
+_SUM_BY_PRODUCT = "INSERT INTO zava.sums_by_product DEFAULT VALUES"
 _REBUILD = "SELECT retail.rebuild_rollups()"
 _ANALYZE = "ANALYZE " + ", ".join(f"retail.{table}" for table in TABLES)
 _ANALYZE_ROLLUPS = "ANALYZE " + ", ".join(f"retail.{table}" for table in _ROLLUPS)
@@ -101,6 +102,7 @@ async def load_demo(
                 "Demo data go into an empty database; `zava-server db reset` empties this one.",
             )
         await connection.execute(_MEMORY)
+        await connection.execute(_SUM_BY_PRODUCT)
         restorations = await strip(connection, [f"retail.{table}" for table in _STRIPPED])
         rows = await _copy(connection, generator, report)
         await _add_users(connection, generator)
@@ -115,7 +117,7 @@ async def _copy(
     """Copies everything; returns how many rows each table got."""
     counted = dict.fromkeys(TABLES, 0)
     expected = generator.expected_orders
-    async with aclosing(_made_ahead(_encoded(generator))) as pieces:
+    async with aclosing(made_ahead(_encoded(generator))) as pieces:
         async for table, rows, data in pieces:
             await connection.copy_to_table(
                 table,
@@ -136,23 +138,6 @@ def _encoded(generator: Generator) -> Iterator[tuple[str, int, bytes]]:
     """Table, number of rows and the rows as a whole COPY stream."""
     for rows in generator.rows():
         yield rows.table, len(rows), COPY_HEADER + rows.encode() + COPY_TRAILER
-
-
-async def _made_ahead(values: Iterator[T]) -> AsyncGenerator[T]:
-    """The values, each made in a thread while the one before is being used."""
-    end = object()
-
-    def make_next() -> asyncio.Task[T | object]:
-        return asyncio.create_task(asyncio.to_thread(next, values, end))
-
-    upcoming = make_next()
-    try:
-        while (value := await asyncio.shield(upcoming)) is not end:
-            upcoming = make_next()
-            yield cast("T", value)
-    finally:
-        # A thread cannot be stopped, but its piece is done within a moment.
-        await asyncio.wait([upcoming])
 
 
 async def _in_slices(data: bytes) -> AsyncIterator[bytes]:

@@ -45,11 +45,6 @@ SET LOCAL idle_in_transaction_session_timeout = 0;
 -- Mutes the triggers of the rollups: the touched stores are counted at the end.
 SET LOCAL zava.bulk_load = 'on';
 """
-_ANALYZE = """
-ANALYZE retail.stores, retail.products, retail.product_costs, retail.customers, retail.orders,
-    retail.order_items, retail.inventory
-"""
-
 
 # Read, checked and written first, while the other files are read on the other core.
 _FIRST = ("stores", "products", "customers")
@@ -114,11 +109,6 @@ async def import_files(
     return Outcome(accepted, counts, problems, files.warnings)
 
 
-async def refresh_statistics(owner: asyncpg.Connection) -> None:
-    """Tells the planner the new sizes. Apart from the import, which is good without it."""
-    await owner.execute(_ANALYZE)
-
-
 async def _commit(transaction: Transaction) -> None:
     """Not to be stopped midway: then nobody could say what has happened."""
     commit = asyncio.create_task(transaction.commit())
@@ -149,15 +139,18 @@ class _Import:
         first = [name for name in self._files.paths if name in _FIRST]
         others = [name for name in self._files.paths if name not in _FIRST]
         await asyncio.to_thread(reading.read, first)
-        reading_others = asyncio.create_task(asyncio.to_thread(reading.read, others))
+        reading_others = asyncio.create_task(asyncio.to_thread(self._read_others, reading, others))
         reading_others.add_done_callback(lambda _: self._say_what_is_next(first))
         try:
             # Its progress is not shown beside that of the reading.
-            written, _ = await self._bring(first, first, ignore_progress)
+            tables = self._tables(first)
+            links = await asyncio.to_thread(link, tables)
+            written, _ = await self._bring(first, tables, links, ignore_progress)
         finally:
             await asyncio.wait({reading_others})
-        await reading_others
-        written_then, kept = await self._bring(others, [*first, *others], self._report)
+        links = await reading_others
+        tables = self._tables([*first, *others])
+        written_then, kept = await self._bring(others, tables, links, self._report)
         accepted = self._accepted
         written = {**written, **written_then} if accepted else {}
         counts = {
@@ -174,6 +167,18 @@ class _Import:
             await count_anew(self._owner, self._report)
         return counts, accepted
 
+    def _read_others(self, reading: Reading, names: Sequence[str]) -> Links:
+        """Reads these files, and links them and those read before: what needs no database yet."""
+        reading.read(names)
+        tables = self._files.tables
+        if "order_items" in tables:
+            sales.check_amounts(tables["order_items"])
+        return link(tables)
+
+    def _tables(self, names: Sequence[str]) -> Mapping[str, Table]:
+        """Those of these that could be read. More may come in meanwhile."""
+        return {name: self._files.tables[name] for name in names if name in self._files.tables}
+
     def _say_what_is_next(self, names: Sequence[str]) -> None:
         step = "checking" if self._options.dry_run else "writing"
         self._report(Progress(step, 0.0, ", ".join(names)))
@@ -184,15 +189,16 @@ class _Import:
         return not files.problems and (self._options.skip_bad_rows or not files.has_findings)
 
     async def _bring(
-        self, names: Sequence[str], read: Sequence[str], report: ReportProgress
+        self,
+        names: Sequence[str],
+        tables: Mapping[str, Table],
+        links: Links,
+        report: ReportProgress,
     ) -> tuple[Mapping[str, Written], Mapping[str, Flags]]:
-        """Checks these of the files `read` and writes them, unless a problem forbids it.
+        """Checks these of the tables and writes them, unless a problem forbids it.
 
-        Returns what was written, and which rows of all that are read may go in.
+        Returns what was written, and which rows of all the tables may go in.
         """
-        # More may come in meanwhile.
-        tables = {name: self._files.tables[name] for name in read if name in self._files.tables}
-        links = await asyncio.to_thread(link, tables)
         await self._check({name: tables[name] for name in names if name in tables}, links)
         kept = await asyncio.to_thread(kept_rows, tables, links)
         if not self._accepted or self._options.dry_run:
@@ -203,8 +209,6 @@ class _Import:
     async def _check(self, tables: Mapping[str, Table], links: Links) -> None:
         """Finds all bad rows of these files."""
         unreadable, existing = self._files.unreadable, self._existing
-        if "order_items" in tables:
-            await asyncio.to_thread(sales.check_amounts, tables["order_items"])
         known_stores = await existing.mark(links)
         if "stores" in tables:
             checks.check_store_names(tables["stores"], links, known_stores)

@@ -6,10 +6,12 @@ files again writes nothing.
 
 from __future__ import annotations
 
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from zava_server.data.ahead import made_ahead
 from zava_server.data.binary_copy import Kind
 from zava_server.data.importing.staging import copy_rows, stage
 from zava_server.data.importing.table_writing import order_of_ids
@@ -138,12 +140,13 @@ class OrderWriter:
         await self._owner.execute(_PREPARE)
         self._may_copy = await self._owner.fetchval(_MAY_COPY)
         orders, lines, done = Written(), Written(), 0
-        for some_orders, some_lines in self._slices():
-            orders_written, lines_written = await self._write_slice(some_orders, some_lines)
-            orders += orders_written
-            lines += lines_written
-            done += int(some_orders["described"].sum()) + len(some_lines["line_no"])
-            progress(done)
+        async with aclosing(made_ahead(self._slices())) as slices:
+            async for some_orders, some_lines in slices:
+                orders_written, lines_written = await self._write_slice(some_orders, some_lines)
+                orders += orders_written
+                lines += lines_written
+                done += int(some_orders["described"].sum()) + len(some_lines["line_no"])
+                progress(done)
         written = {}
         if self._orders is not None:
             written["orders"] = orders
@@ -176,7 +179,7 @@ class OrderWriter:
                 columns=[name for name in _ORDER if name not in {"described", "known"}],
                 kept=kept if lines_come else kept | {"total_amount"},
                 rows=_ORDER_ROWS,
-                touches_stores=True,
+                noted_in="touched_stores",
             )
         if not lines_come:
             return written, Written()

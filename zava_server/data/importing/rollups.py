@@ -19,6 +19,11 @@ if TYPE_CHECKING:
 _STEP = "sales figures"
 _TICK_SECONDS = 0.4
 _COUNT_TOUCHED = "SELECT count(DISTINCT store_id) FROM touched_stores"
+# The planner counts by the new sizes, and so do queries from the commit on.
+_ANALYZE = """
+ANALYZE retail.stores, retail.products, retail.product_costs, retail.customers, retail.orders,
+    retail.order_items, retail.inventory
+"""
 # All at once: it reads whole tables, however few the stores.
 _COUNT_ANEW = """
 SELECT retail.rebuild_rollups(ARRAY(SELECT DISTINCT store_id FROM touched_stores))
@@ -27,6 +32,7 @@ SELECT retail.rebuild_rollups(ARRAY(SELECT DISTINCT store_id FROM touched_stores
 
 async def count_anew(owner: asyncpg.Connection, report: ReportProgress) -> None:
     """Within the import's transaction, whose writing must be done."""
+    await owner.execute(_ANALYZE)
     stores = await owner.fetchval(_COUNT_TOUCHED)
     if stores:
         async with _ticking(report, f"{stores:,} stores"):

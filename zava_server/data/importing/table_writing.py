@@ -71,6 +71,13 @@ SELECT s.type_id, c.category_id, s.name
 FROM staged_types AS s JOIN retail.categories AS c ON c.name = s.category
 ON CONFLICT (category_id, name) DO NOTHING
 """
+# Products refer to them, which is not checked row by row.
+_HOLD_TYPES = """
+SELECT FROM staged_types AS s
+JOIN retail.categories AS c ON c.name = s.category
+JOIN retail.product_types AS t ON t.category_id = c.category_id AND t.name = s.name
+FOR KEY SHARE OF c, t
+"""
 _PRODUCT_ROWS = """
 SELECT s.product_id, s.sku, s.name, s.description, c.category_id, t.type_id, s.base_price
 FROM staged_products AS s
@@ -80,6 +87,12 @@ JOIN retail.product_types AS t ON t.category_id = c.category_id AND t.name = s.p
 _FORGET_COSTS = """
 DELETE FROM retail.product_costs AS kept USING staged_products AS s
 WHERE kept.product_id = s.product_id AND s.cost IS NULL
+"""
+
+# The triggers that would do it are muted.
+_TOUCHED_PRODUCTS = "CREATE TEMPORARY TABLE touched_products (product_id uuid) ON COMMIT DROP"
+_COLLECT_WORDS = """
+SELECT zava.collect_words(ARRAY(SELECT product_id FROM touched_products))
 """
 
 _STOCK = {
@@ -168,6 +181,8 @@ async def write_products(
         await owner.execute(_TOUCH_THEIR_STORES)
     await owner.execute(_CATEGORIES)
     await owner.execute(_TYPES)
+    await owner.execute(_HOLD_TYPES)
+    await owner.execute(_TOUCHED_PRODUCTS)
     written = await upsert(
         owner,
         "retail.products",
@@ -183,7 +198,10 @@ async def write_products(
         ],
         kept=() if "description" in products.present else ("description",),
         rows=_PRODUCT_ROWS,
+        noted_in="touched_products",
     )
+    if written != Written():
+        await owner.execute(_COLLECT_WORDS)
     if costs_come:
         await owner.execute(_FORGET_COSTS)
         await upsert(

@@ -13,8 +13,6 @@ if TYPE_CHECKING:
 TOUCHED_STORES = "CREATE TEMPORARY TABLE touched_stores (store_id uuid) ON COMMIT DROP"
 """Collects the stores whose figures will have to be counted anew."""
 
-_NOTE_STORES = ", noted AS (INSERT INTO touched_stores SELECT DISTINCT first FROM done)"
-
 
 @dataclass(frozen=True, slots=True)
 class Written:
@@ -35,11 +33,11 @@ async def upsert(
     columns: Sequence[str],
     kept: Collection[str] = (),
     rows: str,
-    touches_stores: bool = False,
+    noted_in: str | None = None,
 ) -> Written:
     """Writes `rows`, a query of these columns. Rows that are there keep their key and `kept`.
 
-    With `touches_stores` the key starts with a store, which is noted where anything has changed.
+    `noted_in` names a table that gets the first column of the key of what has changed.
     """
     changes = [column for column in columns if column not in {*key, *kept}]
     action = "NOTHING"
@@ -49,12 +47,13 @@ async def upsert(
             f"WHERE ({', '.join(f'kept.{column}' for column in changes)}) "
             f"IS DISTINCT FROM ({', '.join(f'excluded.{column}' for column in changes)})"
         )
+    note = f", noted AS (INSERT INTO {noted_in} SELECT DISTINCT first FROM done)"  # noqa: S608 - as below
     written = await owner.fetchrow(
         f"WITH done AS (INSERT INTO {table} AS kept ({', '.join(columns)}) {rows} "  # noqa: S608 - made of names and queries of this package
         f"ON CONFLICT ({', '.join(key)}) DO {action} "
         # A new row has no version before it.
         f"RETURNING kept.{key[0]} AS first, kept.xmax = 0 AS is_new)"
-        f"{_NOTE_STORES if touches_stores else ''} "
+        f"{note if noted_in else ''} "
         "SELECT count(*) FILTER (WHERE is_new) AS new, "
         "count(*) FILTER (WHERE NOT is_new) AS changed FROM done"
     )
