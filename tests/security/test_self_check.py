@@ -45,6 +45,9 @@ WEAKENINGS = {
     "reads a column of the signing keys": "GRANT SELECT (inner_block) ON identity.signing_keys "
     "TO store_managers",
     "reads passwords": "GRANT SELECT ON pg_authid TO zava_app",
+    "reads a column of passwords": "GRANT SELECT (rolpassword) ON pg_authid TO viewers",
+    "everybody reads files": "GRANT EXECUTE ON FUNCTION pg_read_file(text) TO PUBLIC",
+    "lists directories": "GRANT EXECUTE ON FUNCTION pg_ls_logdir() TO store_managers",
     "reads statistics": "GRANT SELECT ON pg_statistic TO PUBLIC",
     "may use a sequence": "CREATE SEQUENCE retail.numbers; "
     "GRANT USAGE ON SEQUENCE retail.numbers TO viewers",

@@ -33,6 +33,11 @@ relations AS MATERIALIZED (
         c.relforcerowsecurity, c.reloptions, n.nspname,
         format('%I.%I', n.nspname, c.relname) AS name,
         n.nspname IN ('pg_catalog', 'information_schema', 'pg_toast') AS is_system,
+        -- Keys, passwords, everybody's values and large objects.
+        n.nspname = 'identity' OR n.nspname = 'pg_catalog' AND c.relname IN (
+            'pg_authid', 'pg_statistic', 'pg_statistic_ext_data', 'pg_user_mapping',
+            'pg_largeobject'
+        ) AS is_secret,
         EXISTS (
             SELECT FROM ours AS o WHERE has_any_column_privilege(o.oid, c.oid, 'SELECT')
         ) AS is_readable

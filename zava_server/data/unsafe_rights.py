@@ -68,7 +68,7 @@ SELECT format('%s may %s on %s', g.name, a.privilege_type, r.name),
 FROM relations AS r
 CROSS JOIN LATERAL aclexplode(r.relacl) AS a
 JOIN grantees AS g ON g.oid = a.grantee
-WHERE r.relkind <> 'S' AND (a.privilege_type <> 'SELECT' OR r.nspname = 'identity')
+WHERE r.relkind <> 'S' AND (a.privilege_type <> 'SELECT' OR r.is_secret)
     AND NOT (r.name = 'pg_catalog.pg_settings' AND a.grantee = 0)
 UNION ALL
 SELECT format('%s may %s columns of %s', g.name, a.privilege_type, r.name),
@@ -77,7 +77,7 @@ FROM relations AS r
 JOIN pg_attribute AS c ON c.attrelid = r.oid
 CROSS JOIN LATERAL aclexplode(c.attacl) AS a
 JOIN grantees AS g ON g.oid = a.grantee
-WHERE a.privilege_type <> 'SELECT' OR r.nspname = 'identity'
+WHERE a.privilege_type <> 'SELECT' OR r.is_secret
 UNION ALL
 SELECT format('%s may use the sequence %s', g.name, r.name),
     format('REVOKE ALL ON SEQUENCE %s FROM %s', r.name, g.name)
@@ -85,17 +85,18 @@ FROM relations AS r
 CROSS JOIN LATERAL aclexplode(r.relacl) AS a
 JOIN grantees AS g ON g.oid = a.grantee
 WHERE r.relkind = 'S' AND a.privilege_type <> 'SELECT'
-UNION ALL
-SELECT format('%s may read %s', g.name, r.name),
-    format('REVOKE ALL ON %s FROM %s', r.name, g.name)
-FROM relations AS r
-CROSS JOIN LATERAL aclexplode(r.relacl) AS a
+"""
+
+# What PostgreSQL itself keeps from PUBLIC: reading files, reloading, resetting, logging memory.
+_KEPT_FUNCTIONS = """
+SELECT format('%s may call %s', g.name, p.oid::regprocedure),
+    format('REVOKE ALL ON FUNCTION %s FROM %s', p.oid::regprocedure, g.name)
+FROM pg_init_privs AS i
+JOIN pg_proc AS p ON p.oid = i.objoid
+CROSS JOIN LATERAL aclexplode(p.proacl) AS a
 JOIN grantees AS g ON g.oid = a.grantee
--- Passwords, everybody's values and large objects.
-WHERE a.privilege_type = 'SELECT' AND r.name IN (
-    'pg_catalog.pg_authid', 'pg_catalog.pg_statistic', 'pg_catalog.pg_statistic_ext_data',
-    'pg_catalog.pg_user_mapping', 'pg_catalog.pg_largeobject'
-)
+WHERE i.classoid = 'pg_proc'::regclass AND i.privtype = 'i'
+    AND NOT EXISTS (SELECT FROM aclexplode(i.initprivs) AS kept WHERE kept.grantee = 0)
 """
 
 _LARGE_OBJECTS = """
@@ -150,6 +151,7 @@ UNSAFE_RIGHTS = (
     _MEMBERSHIPS,
     _OWNERSHIP,
     _TABLES,
+    _KEPT_FUNCTIONS,
     _LARGE_OBJECTS,
     _PLACES,
     _SETTINGS,
