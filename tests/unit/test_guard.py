@@ -59,6 +59,17 @@ class TestACheckedStatement:
 
 
 class TestARejection:
+    @pytest.mark.parametrize(
+        ("sql", "advice"),
+        [
+            ("SELECT to_jsonb(s) @@ '$.name == 1' FROM stores s", "jsonb_path_match"),
+            ("SELECT 1 FROM products WHERE 'drill' <% name", "semantic_search_products"),
+            ("SELECT hashtext(email) FROM customers", "md5"),
+        ],
+    )
+    def test_says_what_does_the_job_instead(self, sql: str, advice: str) -> None:
+        assert advice in (rejection(sql).hint or "")
+
     def test_gives_line_and_column(self) -> None:
         error = rejection("SELECT 1,\n       pg_sleep(1)\nFROM orders")
         assert error.message == "Function “pg_sleep” is not allowed (line 2, column 8)."

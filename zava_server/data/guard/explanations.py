@@ -91,6 +91,7 @@ FUNCTION_ADVICE = {
     "word_similarity": _SEARCH,
     "strict_word_similarity": _SEARCH,
     "levenshtein": _SEARCH,
+    "hash": "Use md5(x::text), or crc32(x::text::bytea) for a number.",
     "nextval": "Use row_number() to number rows.",
     "currval": "Use row_number() to number rows.",
     "setval": _WRITES,
@@ -113,6 +114,14 @@ FUNCTION_ADVICE = {
     "month": "Use extract(month from x) or date_trunc('month', x).",
     "day": "Use extract(day from x).",
     "quarter": "Use extract(quarter from x).",
+}
+
+# Without the angle brackets that some have on one side.
+OPERATOR_ADVICE = {
+    "%": _SEARCH,
+    "%%": _SEARCH,
+    "@@": "Use jsonb_path_match for JSON. " + _SEARCH,
+    "@@@": _SEARCH,
 }
 
 TYPE_ADVICE = {

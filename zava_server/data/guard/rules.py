@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from zava_server.data.guard import arguments
-from zava_server.data.guard.explanations import TYPE_ADVICE
+from zava_server.data.guard.explanations import OPERATOR_ADVICE, TYPE_ADVICE
 from zava_server.data.guard.names import strings
 from zava_server.data.guard.rejection import function_advice, nearest, quoted
 from zava_server.data.guard.walk import only
@@ -245,9 +245,7 @@ def _operator(visit: Visit, name: list[Fields], left: Fields | None, right: Fiel
     if not _listed(parts, policy.operators):
         raise visit.refuse(
             f"Operator {quoted('.'.join(parts))} is not allowed",
-            "Use the semantic_search_products tool to search texts."
-            if "%" in operator or "@@" in operator
-            else None,
+            OPERATOR_ADVICE.get(operator.strip("<>")),
         )
     operands = [operand for operand in (left, right) if operand]
     if operator in policy.multiplied and not (right and arguments.is_short_literal(right)):
