@@ -88,6 +88,22 @@ RECOMPUTED = {
         SELECT store_id, day, sum(total_amount) AS covered_revenue, sum(quantity * cost) AS cost,
             count(*) AS line_count
         FROM lines WHERE cost IS NOT NULL GROUP BY 1, 2""",
+    "monthly_margins": """
+        SELECT store_id, month, sum(total_amount) AS covered_revenue, sum(quantity * cost) AS cost,
+            count(*) AS line_count
+        FROM lines WHERE cost IS NOT NULL GROUP BY 1, 2""",
+    "monthly_rhythm": " UNION ALL ".join(
+        f"""
+        SELECT store_id, month, '{part}' AS part, {number} AS number,
+            sum(total_amount) AS revenue,
+            count(DISTINCT order_id) FILTER (WHERE quantity > 0) AS orders,
+            sum(sold) AS units_sold, sum(returned) AS units_returned,
+            sum(sold * unit_price) AS list_value,
+            sum(sold * unit_price * discount_percent / 100) AS discount_value,
+            count(*) AS line_count
+        FROM lines GROUP BY 1, 2, 3, 4"""
+        for part, number in [("weekday", "extract(isodow FROM day)"), ("hour", "hour")]
+    ),
     "visits": """
         SELECT store_id, customer_id, order_date, order_id, day, previous_day FROM history""",
     "daily_visits": """

@@ -32,7 +32,8 @@ SHARED = ("stores", "categories", "product_types", "products", "product_costs")
 TENANT = (
     "customers", "orders", "order_items", "inventory", "store_managers", "daily_sales",
     "daily_totals", "daily_margins", "hourly_sales", "monthly_sales", "monthly_products",
-    "hourly_margins", "visits", "daily_visits", "repeat_visits",
+    "hourly_margins", "visits", "daily_visits", "repeat_visits", "monthly_rhythm",
+    "monthly_margins",
 )  # fmt: skip
 HANDLES = ("tacoma", "puget-sound", "head-office")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from zava_server.data.sales_history import categories_by_stretch, totals_by_stretch
 from zava_server.data.stock import stock_alerts
@@ -36,28 +36,52 @@ ORDER BY s.name
 """
 
 # The planner takes a range that another row gives for a ninth of the table, and would read all of
-# it. As a lateral sub-select of its own (OFFSET 0 keeps it one) it is looked up row by row.
+# it. As a lateral sub-select of its own (OFFSET 0 keeps it one, as sums do) it is looked up row by
+# row. Sums are made of each range first: sorting thousands of rows by period would take longer.
 _WINDOWS = """
 windows AS (
     SELECT * FROM unnest($1::text[], $2::uuid[], $3::date[], $4::date[])
         AS w (period, store_id, start, until)
 )
 """
+# Days outside of whole months, and these.
+_WINDOWS_AND_MONTHS = f"""{_WINDOWS.rstrip()},
+months AS (
+    SELECT * FROM unnest($5::text[], $6::uuid[], $7::date[], $8::date[])
+        AS w (period, store_id, start, until)
+)
+"""  # noqa: S608 - no values in it
+
+_SUMS = """sum(t.revenue) AS revenue, sum(t.orders)::bigint AS orders,
+    sum(t.units_sold)::bigint AS units_sold, sum(t.units_returned)::bigint AS units_returned,
+    sum(t.list_value) AS list_value, sum(t.discount_value) AS discount_value"""
 
 _TOTALS = f"""
-WITH {_WINDOWS}
-SELECT w.period, extract(isodow FROM t.day)::int AS weekday, sum(t.revenue) AS revenue,
-    sum(t.orders)::bigint AS orders, sum(t.units_sold)::bigint AS units_sold,
-    sum(t.units_returned)::bigint AS units_returned, sum(t.list_value) AS list_value,
-    sum(t.discount_value) AS discount_value, sum(t.line_count)::bigint AS lines
-FROM windows AS w
-CROSS JOIN LATERAL (
-    SELECT t.* FROM retail.daily_totals AS t
-    WHERE t.store_id = w.store_id AND t.day >= w.start AND t.day < w.until
-    OFFSET 0
+WITH {_WINDOWS_AND_MONTHS}
+SELECT t.period, t.weekday, {_SUMS}, sum(t.lines)::bigint AS lines
+FROM (
+    SELECT w.period, t.*
+    FROM windows AS w
+    CROSS JOIN LATERAL (
+        SELECT extract(isodow FROM t.day)::int AS weekday, {_SUMS},
+            sum(t.line_count)::bigint AS lines
+        FROM retail.daily_totals AS t
+        WHERE t.store_id = w.store_id AND t.day >= w.start AND t.day < w.until
+        GROUP BY 1
+    ) AS t
+    UNION ALL
+    SELECT w.period, t.*
+    FROM months AS w
+    CROSS JOIN LATERAL (
+        SELECT t.number::int AS weekday, {_SUMS}, sum(t.line_count)::bigint AS lines
+        FROM retail.monthly_rhythm AS t
+        WHERE t.store_id = w.store_id AND t.month >= w.start AND t.month < w.until
+            AND t.part = 'weekday'
+        GROUP BY 1
+    ) AS t
 ) AS t
 GROUP BY 1, 2
-"""  # noqa: S608 - no values in it
+"""  # noqa: S608 - likewise
 
 _DAYS = f"""
 WITH {_WINDOWS}
@@ -74,25 +98,51 @@ ORDER BY 2
 """  # noqa: S608 - likewise
 
 _MARGINS = f"""
-WITH {_WINDOWS}
-SELECT w.period, sum(m.covered_revenue) AS covered_revenue, sum(m.cost) AS cost
-FROM windows AS w
-CROSS JOIN LATERAL (
-    SELECT m.covered_revenue, m.cost FROM retail.daily_margins AS m
-    WHERE m.store_id = w.store_id AND m.day >= w.start AND m.day < w.until
-    OFFSET 0
+WITH {_WINDOWS_AND_MONTHS}
+SELECT m.period, sum(m.covered_revenue) AS covered_revenue, sum(m.cost) AS cost
+FROM (
+    SELECT w.period, m.*
+    FROM windows AS w
+    CROSS JOIN LATERAL (
+        SELECT sum(m.covered_revenue) AS covered_revenue, sum(m.cost) AS cost
+        FROM retail.daily_margins AS m
+        WHERE m.store_id = w.store_id AND m.day >= w.start AND m.day < w.until
+    ) AS m
+    UNION ALL
+    SELECT w.period, m.*
+    FROM months AS w
+    CROSS JOIN LATERAL (
+        SELECT sum(m.covered_revenue) AS covered_revenue, sum(m.cost) AS cost
+        FROM retail.monthly_margins AS m
+        WHERE m.store_id = w.store_id AND m.month >= w.start AND m.month < w.until
+    ) AS m
 ) AS m
+WHERE m.cost IS NOT NULL
 GROUP BY 1
 """  # noqa: S608 - likewise
 
 _HOURS = f"""
-WITH {_WINDOWS}
-SELECT w.period, h.hour::int AS hour, sum(h.revenue) AS revenue, sum(h.orders)::bigint AS orders
-FROM windows AS w
-CROSS JOIN LATERAL (
-    SELECT h.hour, h.revenue, h.orders FROM retail.hourly_sales AS h
-    WHERE h.store_id = w.store_id AND h.day >= w.start AND h.day < w.until
-    OFFSET 0
+WITH {_WINDOWS_AND_MONTHS}
+SELECT h.period, h.hour, sum(h.revenue) AS revenue, sum(h.orders)::bigint AS orders
+FROM (
+    SELECT w.period, h.*
+    FROM windows AS w
+    CROSS JOIN LATERAL (
+        SELECT h.hour::int AS hour, sum(h.revenue) AS revenue, sum(h.orders) AS orders
+        FROM retail.hourly_sales AS h
+        WHERE h.store_id = w.store_id AND h.day >= w.start AND h.day < w.until
+        GROUP BY 1
+    ) AS h
+    UNION ALL
+    SELECT w.period, h.*
+    FROM months AS w
+    CROSS JOIN LATERAL (
+        SELECT h.number::int AS hour, sum(h.revenue) AS revenue, sum(h.orders) AS orders
+        FROM retail.monthly_rhythm AS h
+        WHERE h.store_id = w.store_id AND h.month >= w.start AND h.month < w.until
+            AND h.part = 'hour'
+        GROUP BY 1
+    ) AS h
 ) AS h
 GROUP BY 1, 2
 """  # noqa: S608 - likewise
@@ -172,18 +222,20 @@ FROM (
     FROM unnest($1::text[], $2::uuid[], $3::date[], $4::date[])
         AS w (period, store_id, start, until)
     CROSS JOIN LATERAL (
-        SELECT d.category_id, d.revenue, d.units_sold FROM retail.daily_sales AS d
+        SELECT d.category_id, sum(d.revenue) AS revenue, sum(d.units_sold) AS units_sold
+        FROM retail.daily_sales AS d
         WHERE d.store_id = w.store_id AND d.day >= w.start AND d.day < w.until
-        OFFSET 0
+        GROUP BY 1
     ) AS d
     UNION ALL
     SELECT w.period, m.category_id, m.revenue, m.units_sold
     FROM unnest($5::text[], $6::uuid[], $7::date[], $8::date[])
         AS w (period, store_id, start, until)
     CROSS JOIN LATERAL (
-        SELECT m.category_id, m.revenue, m.units_sold FROM retail.monthly_sales AS m
+        SELECT m.category_id, sum(m.revenue) AS revenue, sum(m.units_sold) AS units_sold
+        FROM retail.monthly_sales AS m
         WHERE m.store_id = w.store_id AND m.month >= w.start AND m.month < w.until
-        OFFSET 0
+        GROUP BY 1
     ) AS m
     UNION ALL
     SELECT w.period, p.category_id, i.total_amount, greatest(i.quantity, 0)
@@ -205,76 +257,58 @@ GROUP BY 1, 2
 """
 
 # Repeated are visits whose previous visit lies in the window too: both in whole months, one of them
-# or both in the days around these. See sql/0008_rollups.sql. A row of months or days for each
-# visited one makes every look-up a single range of its index.
+# or both in the days around these. See sql/0008_rollups.sql. A row of `pairs` for each visited
+# month or day makes every look-up a single range of its index.
 _VISITS = f"""
 WITH {_WINDOWS},
 cuts AS (
     SELECT * FROM unnest($5::text[], $6::uuid[], $7::date[], $8::date[], $9::timestamptz[])
         AS w (period, store_id, start, day, cut_at)
 ),
-months AS (
-    SELECT * FROM unnest($10::text[], $11::uuid[], $12::date[], $13::date[], $14::date[])
-        AS m (period, store_id, visited, start, first)
+pairs AS (
+    SELECT * FROM unnest($10::text[], $11::uuid[], $12::text[], $13::date[], $14::date[],
+        $15::date[]) AS p (period, store_id, grain, visited, first, until)
 ),
 days AS (
-    SELECT * FROM unnest($15::text[], $16::uuid[], $17::date[], $18::date[], $19::date[])
-        AS d (period, store_id, visited, start, first)
+    SELECT * FROM unnest($16::text[], $17::uuid[], $18::date[], $19::date[], $20::date[])
+        AS d (period, store_id, visited, first, until)
 )
-SELECT f.period, sum(f.visits)::bigint AS visits, sum(f.first_visits)::bigint AS first_visits,
-    sum(f.repeated)::bigint AS repeated
+SELECT f.period, coalesce(sum(f.visits), 0)::bigint AS visits,
+    coalesce(sum(f.first_visits), 0)::bigint AS first_visits,
+    coalesce(sum(f.repeated), 0)::bigint AS repeated
 FROM (
     SELECT w.period, d.visits, d.first_visits, 0 AS repeated
     FROM windows AS w
     CROSS JOIN LATERAL (
-        SELECT d.visits, d.first_visits FROM retail.daily_visits AS d
+        SELECT sum(d.visits) AS visits, sum(d.first_visits) AS first_visits
+        FROM retail.daily_visits AS d
         WHERE d.store_id = w.store_id AND d.day >= w.start AND d.day < w.until
-        OFFSET 0
     ) AS d
     UNION ALL
-    SELECT m.period, 0, 0, r.visits
-    FROM months AS m
+    SELECT p.period, 0, 0, r.visits
+    FROM pairs AS p
     CROSS JOIN LATERAL (
         SELECT r.visits FROM retail.repeat_visits AS r
-        WHERE r.store_id = m.store_id AND r.grain = 'month-month'
-            AND r.visited = m.visited AND r.previously >= m.first
+        WHERE r.store_id = p.store_id AND r.grain = p.grain AND r.visited = p.visited
+            AND r.previously >= p.first AND r.previously < p.until
         OFFSET 0
     ) AS r
     UNION ALL
-    SELECT m.period, 0, 0, r.visits
-    FROM months AS m
-    CROSS JOIN LATERAL (
-        SELECT r.visits FROM retail.repeat_visits AS r
-        WHERE r.store_id = m.store_id AND r.grain = 'month-day'
-            AND r.visited = m.visited AND r.previously >= m.start AND r.previously < m.first
-        OFFSET 0
-    ) AS r
-    UNION ALL
-    SELECT d.period, 0, 0, r.visits
+    SELECT d.period, 0, 0, v.visits
     FROM days AS d
     CROSS JOIN LATERAL (
-        SELECT r.visits FROM retail.repeat_visits AS r
-        WHERE r.store_id = d.store_id AND r.grain = 'day-month'
-            AND r.visited = d.visited AND r.previously >= d.first
-        OFFSET 0
-    ) AS r
-    UNION ALL
-    SELECT d.period, 0, 0, 1
-    FROM days AS d
-    CROSS JOIN LATERAL (
-        SELECT FROM retail.visits AS v
+        SELECT count(*) AS visits FROM retail.visits AS v
         WHERE v.store_id = d.store_id AND v.day = d.visited
-            AND v.previous_day >= d.start AND v.previous_day < d.first
-        OFFSET 0
+            AND v.previous_day >= d.first AND v.previous_day < d.until
     ) AS v
     UNION ALL
-    SELECT w.period, 1, CASE WHEN v.previous_day IS NULL THEN 1 ELSE 0 END,
-        CASE WHEN v.previous_day >= w.start THEN 1 ELSE 0 END
+    SELECT w.period, v.visits, v.first_visits, v.repeated
     FROM cuts AS w
     CROSS JOIN LATERAL (
-        SELECT v.previous_day FROM retail.visits AS v
+        SELECT count(*) AS visits, count(*) - count(v.previous_day) AS first_visits,
+            count(*) FILTER (WHERE v.previous_day >= w.start) AS repeated
+        FROM retail.visits AS v
         WHERE v.store_id = w.store_id AND v.day = w.day AND v.order_date < w.cut_at
-        OFFSET 0
     ) AS v
 ) AS f
 GROUP BY 1
@@ -382,7 +416,7 @@ class PerformanceReader:
 
     async def totals(self, windows: Sequence[Window]) -> Sequence[Part]:
         """Sums over the whole days, by period and weekday."""
-        rows = await self._connection.fetch(_TOTALS, *_whole_days(windows))
+        rows = await self._connection.fetch(_TOTALS, *_days_and_months(windows))
         return [Part(row["period"], sums_of(row), weekday=row["weekday"]) for row in rows]
 
     async def days(self, windows: Sequence[Window]) -> Sequence[tuple[date, Sums]]:
@@ -419,34 +453,24 @@ class PerformanceReader:
 
     async def categories(self, windows: Sequence[Window]) -> Sequence[Part]:
         """Revenue and units sold by period and category, parts of days included."""
-        days = [
-            (window.period, window.store_id, start, until)
-            for window in windows
-            for start, until in window.loose_days
-        ]
-        months = [
-            (window.period, window.store_id, *window.months)
-            for window in windows
-            if window.months is not None
-        ]
         cuts = [
             (w.period, w.store_id, w.until, w.cut.day_since, w.cut.at)
             for w in windows
             if w.cut is not None
         ]
         rows = await self._connection.fetch(
-            _CATEGORIES, *_transposed(days, 4), *_transposed(months, 4), *_transposed(cuts, 5)
+            _CATEGORIES, *_days_and_months(windows), *_transposed(cuts, 5)
         )
         return [Part(row["period"], sums_of(row), category=row["category"]) for row in rows]
 
     async def hours(self, windows: Sequence[Window]) -> Sequence[Part]:
         """Revenue and orders of the whole days, by period and hour of the day."""
-        rows = await self._connection.fetch(_HOURS, *_whole_days(windows))
+        rows = await self._connection.fetch(_HOURS, *_days_and_months(windows))
         return [Part(row["period"], sums_of(row), hour=row["hour"]) for row in rows]
 
     async def margins(self, windows: Sequence[Window]) -> Sequence[Part]:
         """Revenue of lines whose cost is known, and that cost, of the whole days."""
-        rows = await self._connection.fetch(_MARGINS, *_whole_days(windows))
+        rows = await self._connection.fetch(_MARGINS, *_days_and_months(windows))
         return [Part(row["period"], sums_of(row)) for row in rows]
 
     async def visits(self, windows: Sequence[Window]) -> dict[str, Visits]:
@@ -458,7 +482,7 @@ class PerformanceReader:
             _VISITS,
             *_whole_days(windows),
             *_transposed(cuts, 5),
-            *_transposed([row for w in windows for row in _visited_months(w)], 5),
+            *_transposed([row for w in windows for row in _visited_pairs(w)], 6),
             *_transposed([row for w in windows for row in _visited_days(w)], 5),
         )
         return {
@@ -484,19 +508,31 @@ def _whole_days(windows: Sequence[Window]) -> list[list[object]]:
     return _transposed([(w.period, w.store_id, w.start, w.until) for w in windows], 4)
 
 
-def _visited_months(window: Window) -> Iterator[tuple[object, ...]]:
-    """The months up to the end of the whole ones, from the one with the first day on."""
-    if window.months is None:
-        return
-    first, last = window.months
-    month = window.start.replace(day=1)
-    while month < last:
-        yield window.period, window.store_id, month, window.start, first
-        month = (month + timedelta(days=31)).replace(day=1)
+def _days_and_months(windows: Sequence[Window]) -> list[list[object]]:
+    """The days outside of whole months, and these: each as period, store, from and up to."""
+    days = [(w.period, w.store_id, *days) for w in windows for days in w.loose_days]
+    months = [(w.period, w.store_id, *w.months) for w in windows if w.months is not None]
+    return [*_transposed(days, 4), *_transposed(months, 4)]
 
 
-def _visited_days(window: Window) -> Iterator[tuple[object, ...]]:
-    """The whole days after the whole months, or all of them where there are no whole months."""
+def _visited_pairs(window: Window) -> Iterator[tuple[object, ...]]:
+    """Months and days visited, each with the range of months or days of the visit before."""
+    if window.months is not None:
+        first, last = window.months
+        month = window.start.replace(day=1)
+        while month < last:
+            yield window.period, window.store_id, "month-month", month, first, last
+            yield window.period, window.store_id, "month-day", month, window.start, first
+            month = (month + timedelta(days=31)).replace(day=1)
+    for period, store_id, day, _, first in _visited_days(window):
+        yield period, store_id, "day-month", day, first, day
+
+
+def _visited_days(window: Window) -> Iterator[tuple[Any, ...]]:
+    """The whole days after the whole months, or all of them where there are no whole months.
+
+    Each with the days before the whole months, or with all.
+    """
     start, first = (
         (window.months[1], window.months[0])
         if window.months

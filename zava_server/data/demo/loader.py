@@ -38,6 +38,8 @@ _ROLLUPS = (
     "hourly_sales",
     "monthly_sales",
     "monthly_products",
+    "monthly_rhythm",
+    "monthly_margins",
     "visits",
     "daily_visits",
     "repeat_visits",

@@ -15,6 +15,7 @@ _RELATIONS = _words("""
     stores store_managers categories product_types products product_costs
     product_description_embeddings customers orders order_items inventory daily_sales
     daily_totals daily_margins hourly_sales hourly_margins monthly_sales monthly_products
+    monthly_rhythm monthly_margins
     visits daily_visits repeat_visits
 """)
 
@@ -23,7 +24,7 @@ _COLUMNS = _words("""
     description base_price cost customer_id first_name last_name email order_id order_date status
     total_amount line_no quantity unit_price discount_percent stock_level reorder_point day revenue
     units_sold units_returned line_count list_value discount_value hour month covered_revenue
-    visits first_visits previous_day grain visited previously orders total_cents
+    visits first_visits previous_day grain part number visited previously orders total_cents
     description_embedding model dimensions content_hash last_updated
 """)
 
