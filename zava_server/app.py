@@ -13,11 +13,20 @@ import structlog
 
 from zava_server.business.browsing import BrowsingService
 from zava_server.business.catalogue_search import CatalogueSearch
+from zava_server.business.health import HealthService
+from zava_server.business.metric_sources import (
+    cache_metrics,
+    error_metrics,
+    health_metrics,
+    pool_metrics,
+    query_metrics,
+)
 from zava_server.business.operations import Operations
 from zava_server.business.query_plans import QueryPlanService
 from zava_server.business.sales_queries import SalesQueryService
 from zava_server.business.sales_trend import SalesTrendService
 from zava_server.business.schemas import SchemaService
+from zava_server.business.slow_queries import SlowQueries
 from zava_server.business.stock_alerts import StockAlertsService
 from zava_server.business.store_performance import StorePerformanceService
 from zava_server.business.top_products import TopProductsService
@@ -32,18 +41,23 @@ from zava_server.data.sales_queries import SalesQueries
 from zava_server.data.schemas import Schemas
 from zava_server.data.self_check import refuse_unsafe_role
 from zava_server.data.signing_keys import KeyFile
+from zava_server.data.statement_log import StatementLog
+from zava_server.data.statement_statistics import DatabaseStatistics
 from zava_server.data.stores import Stores
 from zava_server.data.transactions import ReadTransactions
 from zava_server.infrastructure.endings import wait_to_the_end
+from zava_server.infrastructure.error_counts import ErrorCounts
 from zava_server.infrastructure.errors import (
     AIUnavailable,
     DatabaseUnavailable,
     ValidationError,
 )
 from zava_server.infrastructure.memory import settle_memory
+from zava_server.infrastructure.metrics import Metrics
 from zava_server.infrastructure.progress import Progress
 from zava_server.infrastructure.query_monitor import QueryMonitor
 from zava_server.infrastructure.rates import Rates
+from zava_server.infrastructure.tracing import start_tracing
 from zava_server.protocol.session import Services
 from zava_server.startup import (
     check_prepared,
@@ -75,6 +89,7 @@ class Backend:
             asyncio.get_running_loop().create_future()
         )
         self._progress = Progress("database", 0.0)
+        self.errors = ErrorCounts()
         self._index: Callable[[], Awaitable[object]] | None = None
         self._work: asyncio.Task[None]
 
@@ -110,6 +125,12 @@ class Backend:
             self._work.cancel()
             await wait_to_the_end(self._work)
 
+    async def is_ready(self) -> bool:
+        """Whether calls can be served now: never before `ready`, nor while the database is down."""
+        if not self._ready.done() or self._ready.exception() is not None:
+            return False
+        return await self.services.health.is_ready()
+
     async def failed(self) -> None:
         """Waits for what ends the service before its time, and raises it."""
         await asyncio.shield(self._work)
@@ -120,7 +141,7 @@ class Backend:
                 self._ready.set_result(await self._open(stack))
                 _log.info("ready", user=self.identity.handle, role=self.identity.role)
                 await self._make_searchable()
-                await asyncio.Event().wait()
+                await self.services.operations.watch_coverage(self.identity)
         except BaseException as error:
             # Whoever waits for readiness must learn of it, a cancellation included.
             if not self._ready.done():
@@ -165,34 +186,52 @@ class Backend:
             identity = await find_user(connection, key, settings.user or "")
             if identity is None:
                 raise unknown_user(settings.user, await list_users(connection, key))
+        monitor = QueryMonitor(settings.slow_query_seconds)
         transactions = ReadTransactions(
             pool,
             key,
             time_zone=settings.time_zone,
             statement_seconds=settings.statement_timeout_seconds,
+            log=StatementLog(monitor),
         )
-        monitor = QueryMonitor(settings.slow_query_seconds)
-        catalogue = Catalogue(transactions)
-        performance = Performance(transactions)
+        catalogue = Catalogue(transactions.logged_as("search"))
+        performance = Performance(transactions.logged_as("performance"))
         queries = SalesQueries(transactions, max_bytes=settings.max_result_bytes)
         guard = SqlGuard(RETAIL_POLICY)
+        operations = Operations(pool, catalogue, embedder, embedded_database=database.embedded)
+        health = HealthService(pool, key, operations, embedder, settings.data_dir)
+        metrics = Metrics()
+        for source in (
+            query_metrics(monitor),
+            pool_metrics(pool),
+            error_metrics(self.errors),
+            cache_metrics(embedder),
+            health_metrics(health),
+        ):
+            metrics.register(source)
         services = Services(
             sales_queries=SalesQueryService(guard, queries, monitor),
-            query_plans=QueryPlanService(guard, Plans(transactions)),
+            query_plans=QueryPlanService(guard, Plans(transactions.logged_as("explain"))),
             catalogue_search=CatalogueSearch(catalogue, embedder),
-            schemas=SchemaService(Schemas(transactions)),
-            stores=Stores(transactions),
-            browsing=BrowsingService(Browsing(transactions), ZoneInfo(settings.time_zone)),
+            schemas=SchemaService(Schemas(transactions.logged_as("schemas"))),
+            stores=Stores(transactions.logged_as("stores")),
+            browsing=BrowsingService(
+                Browsing(transactions.logged_as("browse")), ZoneInfo(settings.time_zone)
+            ),
             store_performance=StorePerformanceService(performance),
             sales_trend=SalesTrendService(performance),
             top_products=TopProductsService(performance),
             stock_alerts=StockAlertsService(performance),
-            operations=Operations(
-                monitor, pool, catalogue, embedder, embedded_database=database.embedded
+            operations=operations,
+            slow_queries=SlowQueries(
+                monitor, DatabaseStatistics(transactions.logged_as("operations"))
             ),
+            health=health,
+            metrics=metrics,
         )
         # Proves key and clocks before anybody asks.
         await services.stores.all(identity)
+        await operations.count_coverage(identity)
         return services, identity
 
     def _report(self, progress: Progress) -> None:
@@ -216,6 +255,15 @@ async def serve_stdio(settings: Settings) -> None:
     once; one that takes longer is prepared while the server already answers.
     Raises what prevents serving.
     """
+    end_tracing = start_tracing()
+    try:
+        await _serve(settings)
+    finally:
+        # Sends what is left, for some seconds at most.
+        await asyncio.to_thread(end_tracing)
+
+
+async def _serve(settings: Settings) -> None:
     async with Backend(settings).running() as backend:
         ready = asyncio.create_task(backend.ready())
         waited = asyncio.create_task(asyncio.wait({ready}, timeout=_SERVE_ANYWAY_AFTER_SECONDS))
@@ -248,7 +296,7 @@ def _build_server(backend: Backend, settings: Settings) -> FastMCP:
         calls_per_minute=settings.calls_per_minute or 0,
         concurrent_statements=settings.max_concurrent_statements or 0,
     )
-    return build_server(backend, rates, default_rows=settings.max_rows)
+    return build_server(backend, rates, backend.errors, default_rows=settings.max_rows)
 
 
 async def _check(database: Database) -> None:

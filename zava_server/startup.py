@@ -191,7 +191,7 @@ async def check_prepared(app: asyncpg.Connection) -> None:
         )
 
 
-def choose_embedder(settings: Settings, threads: int | None = None) -> Embedder:
+def choose_embedder(settings: Settings, threads: int | None = None) -> CachedEmbedder:
     """The embedder of the settings; loads nothing yet. `threads` is for the local one.
 
     Call it in a thread where a model file of one's own is set: it is read.

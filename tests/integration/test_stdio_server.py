@@ -42,6 +42,7 @@ TOOLS = {
     "get_stock_alerts",
     "get_slow_queries",
     "get_pool_health",
+    "get_server_health",
 }
 
 
@@ -157,6 +158,7 @@ async def test_an_error_has_a_code_a_sentence_and_a_hint(client: Client[Any]) ->
         ("semantic_search_products", {"query_description": "  "}),
         ("semantic_search_products", {"query_description": "x", "similarity_threshold": 2}),
         ("get_slow_queries", {"limit": -1}),
+        ("get_slow_queries", {"sort": "colour"}),
     ],
 )
 async def test_bad_arguments_are_a_validation_error(

@@ -92,7 +92,7 @@ WEAKENINGS = {
     "one of ours for more": "GRANT EXECUTE ON FUNCTION retail.rebuild_rollups(uuid[]) TO viewers",
     "describes all users": "ALTER FUNCTION identity.describe_users(text) SECURITY DEFINER; "
     "GRANT EXECUTE ON FUNCTION identity.describe_users(text) TO zava_app",
-    "queries of others": "CREATE EXTENSION pg_stat_statements",
+    "queries of others": "DROP EXTENSION pg_stat_statements; CREATE EXTENSION pg_stat_statements",
     "a way to other servers": "CREATE EXTENSION dblink",
     "a way to server files": "CREATE EXTENSION file_fdw; "
     "CREATE SERVER files FOREIGN DATA WRAPPER file_fdw; "

@@ -1,23 +1,26 @@
-"""What the system knows about itself, for those who may know it."""
+"""How the connections and the search index do, without asking the database."""
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from zava_server.infrastructure.errors import ValidationError
+from zava_server.data.catalogue import Coverage
+from zava_server.infrastructure.errors import ZavaError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from zava_server.data.catalogue import Catalogue, Coverage
+    from zava_server.data.catalogue import Catalogue
     from zava_server.data.identity import Identity
-    from zava_server.data.pool import Pool, PoolFigures
+    from zava_server.data.pool import Pool, PoolError, PoolFigures
     from zava_server.infrastructure.embedders.embedder import Embedder
-    from zava_server.infrastructure.query_monitor import QueryMonitor, StatementFigures
 
 OPS = "ops"
-_MOST_QUERIES = 200
+_AGAIN_WHILE_INCOMPLETE_SECONDS = 1.0
+_AGAIN_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,61 +28,73 @@ class PoolHealth:
     """The pool's figures, and how far the search index has come.
 
     `status` is the pool's alone, and `reason` says why it is not `ok`: a catalogue that is still
-    being indexed does not make the database worse.
+    being indexed does not make the database worse. `errors` are the last ones, for `ops`.
     """
 
     status: str
     reason: str | None
     pool: PoolFigures
+    errors: Sequence[PoolError]
     embedder: Embedder
     coverage: Coverage
     embedded_database: bool
 
 
 class Operations:
-    """Slow queries and pool health."""
+    """Watches the pool and the search index."""
 
     def __init__(
         self,
-        monitor: QueryMonitor,
         pool: Pool,
         catalogue: Catalogue,
         embedder: Embedder,
         *,
         embedded_database: bool,
     ) -> None:
-        self._monitor = monitor
         self._pool = pool
         self._catalogue = catalogue
         self._embedder = embedder
         self._embedded_database = embedded_database
-        self._coverage: Coverage | None = None
+        self._coverage = Coverage(0, 0)
 
     @property
-    def slow_threshold_ms(self) -> float:
-        """From this duration on a query counts as slow."""
-        return self._monitor.slow_ms
+    def pool(self) -> PoolFigures:
+        """The pool now; takes no connection."""
+        return self._pool.figures()
 
-    def slow_queries(self, identity: Identity, limit: int) -> Sequence[StatementFigures]:
-        """The statements that took most time in all: one's own, everybody's with `ops`."""
-        if not 1 <= limit <= _MOST_QUERIES:
-            raise ValidationError(f"limit must be from 1 to {_MOST_QUERIES}.")
-        user = None if OPS in identity.permissions else identity.handle
-        figures = sorted(self._monitor.figures(user), key=lambda f: f.total_ms, reverse=True)
-        return figures[:limit]
+    @property
+    def coverage(self) -> Coverage:
+        """How much of the catalogue was indexed at the last count."""
+        return self._coverage
 
-    async def pool_health(self, identity: Identity) -> PoolHealth:
-        """The pool's state. Takes no connection once the catalogue is known to be covered."""
-        if self._coverage is None or self._coverage.share < 1:
-            self._coverage = await self._catalogue.coverage(identity, self._embedder.model)
+    async def count_coverage(self, identity: Identity) -> None:
+        """Counts how much of the catalogue is indexed, so that no question about health has to.
+
+        Raises the hierarchy's errors; what was known before stands then.
+        """
+        self._coverage = await self._catalogue.coverage(identity, self._embedder.model)
+
+    async def watch_coverage(self, identity: Identity) -> None:
+        """Counts again and again, until it is cancelled."""
+        while True:
+            complete = self._coverage.share >= 1
+            await asyncio.sleep(_AGAIN_SECONDS if complete else _AGAIN_WHILE_INCOMPLETE_SECONDS)
+            # The pool tells what is wrong with the database.
+            with suppress(ZavaError):
+                await self.count_coverage(identity)
+
+    def pool_health(self, identity: Identity) -> PoolHealth:
+        """The pool's state. Takes no connection."""
         pool = self._pool.figures()
-        status, reason = _judge(pool)
+        status, reason = judged(pool)
+        errors = pool.errors if OPS in identity.permissions else ()
         return PoolHealth(
-            status, reason, pool, self._embedder, self._coverage, self._embedded_database
+            status, reason, pool, errors, self._embedder, self._coverage, self._embedded_database
         )
 
 
-def _judge(pool: PoolFigures) -> tuple[str, str | None]:
+def judged(pool: PoolFigures) -> tuple[str, str | None]:
+    """Whether the pool is `ok`, `degraded` or `down`, and why it is not ok."""
     if pool.size == 0:
         return "down", "No connection to the database is open."
     if pool.waiting and pool.in_use >= pool.max_size:

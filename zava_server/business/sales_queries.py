@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from zava_server.infrastructure.errors import ValidationError, ZavaError
+from zava_server.infrastructure.errors import ValidationError, code_of
 from zava_server.infrastructure.query_monitor import Execution
 from zava_server.infrastructure.settings import MAX_ROWS_CAP
 
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from zava_server.data.sales_queries import SalesQueries, TimedTable
     from zava_server.data.statements import Table
     from zava_server.infrastructure.query_monitor import QueryMonitor
+
+CALLERS_SQL = "query"
+"""The operation that callers' own statements are counted as."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +48,8 @@ class SalesQueryService:
         statement = await self._guard.check_aside(sql)
         try:
             timed = await self._queries.run(identity, statement.sql, max_rows)
-        except ZavaError as error:
-            self._record(identity, statement, started, None, error.code)
+        except BaseException as error:
+            self._record(identity, statement, started, None, code_of(error))
             raise
         self._record(identity, statement, started, timed, None)
         return QueryAnswer(timed.table, (time.perf_counter() - started) * 1000)
@@ -65,11 +68,12 @@ class SalesQueryService:
                 user=identity.handle,
                 fingerprint=statement.fingerprint,
                 query=statement.normalized,
-                operation=statement.kind,
+                operation=CALLERS_SQL,
                 pool_ms=timed.pool_ms if timed else 0.0,
                 database_ms=timed.database_ms if timed else elapsed_ms,
-                encode_ms=0.0,
+                encode_ms=timed.table.encode_ms if timed else 0.0,
                 rows=len(timed.table.rows) if timed else 0,
                 error=error,
+                received=timed.received if timed else 0,
             )
         )

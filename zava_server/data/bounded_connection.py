@@ -32,6 +32,11 @@ class Received(asyncio.Protocol):
         self.connection_lost = target.connection_lost  # type: ignore[method-assign]
 
     @property
+    def count(self) -> int:
+        """Bytes that arrived since the last `allow`."""
+        return self._bytes
+
+    @property
     def too_much(self) -> bool:
         """Whether the limit was met, and the connection therefore dropped."""
         return self._most is not None and self._bytes > self._most
@@ -51,7 +56,7 @@ class Received(asyncio.Protocol):
 
 
 class BoundedConnection(asyncpg.Connection):
-    """What the pool opens; `received` is how much has arrived."""
+    """A connection whose `received` is how much has arrived."""
 
     def __init__(self, protocol: Any, transport: Any, *arguments: Any) -> None:
         super().__init__(protocol, transport, *arguments)

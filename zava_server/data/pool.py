@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import deque
+from collections import Counter, deque
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, cast
 
 import asyncpg
 from pgvector.asyncpg import register_vector
 
-from zava_server.data.bounded_connection import BoundedConnection
-from zava_server.infrastructure.errors import Busy, DatabaseUnavailable
+from zava_server.data.measured_connection import MeasuredConnection
+from zava_server.infrastructure.errors import Busy, DatabaseUnavailable, ZavaError
+from zava_server.infrastructure.tracing import span
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
     from pathlib import Path
 
     from asyncpg.pool import PoolConnectionProxy
@@ -29,6 +31,8 @@ DRIVER_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.Internal
 
 _HISTORY_SECONDS = 60
 _WAITS_KEPT = 1000
+_ERRORS_KEPT = 10
+_SECONDS_BETWEEN_LAGS = 1.0
 # A backend that listens neither to a cancel nor to this is not waited for.
 _CLEANING_SECONDS = 5.0
 
@@ -43,6 +47,12 @@ WHERE n.nspname = 'retail'
         AND (t.typtype IN ('r', 'm') OR element.typtype IN ('b', 'r', 'm', 'p'))
 """
 
+
+# A standby that has replayed all it received is not behind, however long ago that was.
+_LAG = """
+SELECT CASE WHEN pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() THEN 0
+    ELSE extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp()) END::float8
+"""
 
 # Whatever a call left behind ends here, in one round trip: a transaction in any state, settings,
 # locks, cursors, listens, prepared statements. zava_app has no right to temporary tables.
@@ -66,8 +76,30 @@ class PoolSample:
 
 
 @dataclass(frozen=True, slots=True)
+class PoolError:
+    """Why a call got no connection or lost it."""
+
+    at: datetime
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class StandbyLag:
+    """How far the standby that answers was behind at a moment; None where it cannot tell."""
+
+    at: datetime
+    seconds: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class PoolFigures:
-    """The pool now and in the last minute, one sample a second, oldest first. Waits are in ms."""
+    """The pool now and in the last minute, one sample a second, oldest first. Waits are in ms.
+
+    `endings` counts closed connections by reason: `idle` for long, `lost`, `unclean` or `too_much`
+    after a call, `expired`, `stopped`. `lag` is None where a primary answers. `errors` are the last
+    ten, oldest first.
+    """
 
     size: int
     idle: int
@@ -78,7 +110,10 @@ class PoolFigures:
     acquire_p95_ms: float
     opened: int
     closed: int
+    endings: Mapping[str, int]
     server_version: str
+    lag: StandbyLag | None
+    errors: Sequence[PoolError]
     history: Sequence[PoolSample]
 
     @property
@@ -108,8 +143,12 @@ class Pool:
         self._pool: asyncpg.Pool | None = None
         self._waiting = 0
         self._opened = 0
-        self._closed = 0
+        self._endings: Counter[str] = Counter()
+        self._stopping = False
         self._server_version = ""
+        self._lag: StandbyLag | None = None
+        self._lag_until = 0.0
+        self._errors: deque[PoolError] = deque(maxlen=_ERRORS_KEPT)
         self._waits_ms: deque[float] = deque(maxlen=_WAITS_KEPT)
         self._history: deque[PoolSample] = deque(maxlen=_HISTORY_SECONDS)
 
@@ -130,6 +169,7 @@ class Pool:
             yield self
         finally:
             sampler.cancel()
+            self._stopping = True
             try:
                 await asyncio.wait_for(self._pool.close(), timeout=2)
             except TimeoutError:
@@ -147,7 +187,11 @@ class Pool:
         started = time.perf_counter()
         self._waiting += 1
         try:
-            connection = await self._endpoint.reaching(lambda: self._acquire(pool))
+            with span("zava.pool.wait"):
+                connection = await self._endpoint.reaching(lambda: self._acquire(pool))
+        except ZavaError as error:
+            self.note(error)
+            raise
         finally:
             self._waiting -= 1
             self._waits_ms.append((time.perf_counter() - started) * 1000)
@@ -155,7 +199,11 @@ class Pool:
             yield connection
         finally:
             # A cancelled caller does not wait for this, but it happens all the same.
-            await asyncio.shield(_give_back(pool, connection))
+            await asyncio.shield(self._give_back(pool, connection))
+
+    def note(self, error: ZavaError) -> None:
+        """Keeps what went wrong with a connection among the last errors; its words are ours."""
+        self._errors.append(PoolError(datetime.now(UTC), error.code, error.message))
 
     def figures(self) -> PoolFigures:
         """The pool's state; takes no connection."""
@@ -169,8 +217,11 @@ class Pool:
             acquire_p50_ms=_at(waits, 0.50),
             acquire_p95_ms=_at(waits, 0.95),
             opened=self._opened,
-            closed=self._closed,
+            closed=self._endings.total(),
+            endings=dict(self._endings),
             server_version=self._server_version,
+            lag=self._lag,
+            errors=tuple(self._errors),
             history=tuple(self._history),
         )
 
@@ -179,7 +230,7 @@ class Pool:
             min_size=self._min_size,
             max_size=self._max_size,
             init=self._prepare_connection,
-            connection_class=BoundedConnection,
+            connection_class=MeasuredConnection,
             reset=_already_clean,
             # Statements stay unnamed: named ones would not survive DEALLOCATE ALL.
             statement_cache_size=0,
@@ -209,7 +260,7 @@ class Pool:
 
     async def _prepare_connection(self, connection: asyncpg.Connection) -> None:
         self._opened += 1
-        connection.add_termination_listener(self._count_closed)
+        connection.add_termination_listener(partial(self._count_closed, connection))
         version = connection.get_server_version()
         self._server_version = f"{version.major}.{version.micro}"
         await register_vector(connection)
@@ -218,14 +269,36 @@ class Pool:
         types = await connection.fetchval(_RESULT_TYPES)
         await connection.fetch(f"SELECT {types}")
 
-    def _count_closed(self, _: object) -> None:
-        self._closed += 1
+    def _count_closed(self, connection: asyncpg.Connection, _: object) -> None:
+        reason = cast("MeasuredConnection", connection).reason
+        self._endings["stopped" if self._stopping else reason] += 1
 
     async def _sample(self) -> None:
         while True:
-            now = self.figures()
-            self._history.append(PoolSample(datetime.now(UTC), now.in_use, now.waiting))
+            in_use = self._pool.get_size() - self._pool.get_idle_size() if self._pool else 0
+            self._history.append(PoolSample(datetime.now(UTC), in_use, self._waiting))
             await asyncio.sleep(1)
+
+    async def _give_back(self, pool: asyncpg.Pool, connection: PoolConnectionProxy) -> None:
+        if await _cleaned(connection):
+            await self._look_at_standby(connection)
+        elif not is_lost(connection):
+            cast("MeasuredConnection", connection).end_as("unclean")
+        await pool.release(connection)
+
+    async def _look_at_standby(self, connection: PoolConnectionProxy) -> None:
+        """On a connection that is there anyway, at most once a second."""
+        if getattr(connection.get_settings(), "in_hot_standby", "off") != "on":
+            self._lag = None
+            return
+        if time.monotonic() < self._lag_until:
+            return
+        self._lag_until = time.monotonic() + _SECONDS_BETWEEN_LAGS
+        try:
+            seconds = await connection.fetchval(_LAG, timeout=_CLEANING_SECONDS)
+        except (*DRIVER_ERRORS, OSError):
+            seconds = None
+        self._lag = StandbyLag(datetime.now(UTC), seconds)
 
 
 def is_lost(connection: asyncpg.Connection | PoolConnectionProxy) -> bool:
@@ -236,15 +309,12 @@ def is_lost(connection: asyncpg.Connection | PoolConnectionProxy) -> bool:
         return True
 
 
-async def _give_back(pool: asyncpg.Pool, connection: PoolConnectionProxy) -> None:
+async def _cleaned(connection: PoolConnectionProxy) -> bool:
     try:
         await connection.execute(_LEAVE_NOTHING, timeout=_CLEANING_SECONDS)
-        clean = not connection.is_in_transaction()
+        return not connection.is_in_transaction()
     except (*DRIVER_ERRORS, OSError):
-        clean = False
-    if not clean and not is_lost(connection):
-        connection.terminate()
-    await pool.release(connection)
+        return False
 
 
 async def _already_clean(_: asyncpg.Connection) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from zava_server.data.statements import Table, run_statement
+from zava_server.infrastructure.tracing import span
 
 if TYPE_CHECKING:
     from zava_server.data.identity import Identity
@@ -15,11 +16,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class TimedTable:
-    """A result with where its time went, in milliseconds."""
+    """A result with where its time went, in milliseconds, and the bytes the database sent."""
 
     table: Table
     pool_ms: float
     database_ms: float
+    received: int
 
 
 class SalesQueries:
@@ -37,8 +39,11 @@ class SalesQueries:
         started = time.perf_counter()
         async with self._transactions.read_as(identity) as transaction:
             transaction.received.allow(self._max_bytes)
-            table = await run_statement(
-                transaction.connection, sql, max_rows=max_rows, max_bytes=self._max_bytes
-            )
+            with span("zava.query"):
+                table = await run_statement(
+                    transaction.connection, sql, max_rows=max_rows, max_bytes=self._max_bytes
+                )
+            received = transaction.received.count
         total_ms = (time.perf_counter() - started) * 1000
-        return TimedTable(table, transaction.pool_wait_ms, total_ms - transaction.pool_wait_ms)
+        pool_ms = transaction.pool_wait_ms
+        return TimedTable(table, pool_ms, total_ms - pool_ms - table.encode_ms, received)

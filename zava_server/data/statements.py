@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import math
 import re
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
 
+from zava_server.data.chunks import Chunks
 from zava_server.data.result_budget import ResultBudget, SharedCells
 from zava_server.data.trouble import trouble
 from zava_server.infrastructure.errors import (
@@ -41,11 +43,15 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Rows of plain JSON values; `truncated` when there were more rows or bytes than allowed."""
+    """Rows of plain JSON values; `truncated` when there were more rows or bytes than allowed.
+
+    `encode_ms` is how long turning what arrived into cells took.
+    """
 
     columns: Sequence[Column]
     rows: Sequence[Sequence[Any]]
     truncated: bool
+    encode_ms: float = 0.0
 
 
 async def run_statement(
@@ -63,22 +69,15 @@ async def run_statement(
         columns = [Column(a.name, a.type.name) for a in described.get_attributes()]
         rendered = await connection.prepare(_rendering(sql, len(columns), max_rows + 1), name="")
         rows: list[Sequence[Any]] = []
-        decode = _decoder(columns)
-        shared = SharedCells()
-        budget = ResultBudget(max_bytes)
-        cursor = await rendered.cursor(max_bytes)
-        while chunk := await cursor.fetch(_ROWS_A_FETCH):
-            for (line,) in chunk:
-                if line == _ROW_TOO_LARGE:
-                    raise _row_too_large(max_bytes)
-                if line is None or len(rows) == max_rows:
-                    return Table(columns, rows, truncated=True)
-                if not budget.admits(line):
-                    if not rows:
-                        raise _row_too_large(max_bytes)
-                    return Table(columns, rows, truncated=True)
-                rows.append(shared.row(decode(line)))
-        return Table(columns, rows, truncated=False)
+        intake = _Intake(columns, rows, max_rows, max_bytes)
+        chunks = Chunks(rendered, max_bytes)
+        encode, more = 0.0, False
+        while not more and (chunk := await chunks.next(_ROWS_A_FETCH)):
+            started = time.perf_counter()
+            more = intake.is_full_after(chunk)
+            encode += time.perf_counter() - started
+        await chunks.close()
+        return Table(columns, rows, truncated=more, encode_ms=encode * 1000)
     except asyncpg.PostgresError as error:
         if trouble(error, out_of_time=False) is not None:
             raise
@@ -90,6 +89,35 @@ async def run_statement(
 
 
 _ROW_TOO_LARGE = ""
+
+
+class _Intake:
+    """Takes lines of JSON in as rows until there are as many as there may be."""
+
+    def __init__(
+        self, columns: Sequence[Column], rows: list[Sequence[Any]], max_rows: int, max_bytes: int
+    ) -> None:
+        self._rows = rows
+        self._max_rows = max_rows
+        self._max_bytes = max_bytes
+        self._decode = _decoder(columns)
+        self._shared = SharedCells()
+        self._budget = ResultBudget(max_bytes)
+
+    def is_full_after(self, chunk: Sequence[Sequence[str | None]]) -> bool:
+        """Whether some of these did not fit any more. Raises ResultTooLarge, RecursionError."""
+        rows, decode, shared = self._rows, self._decode, self._shared
+        for (line,) in chunk:
+            if line == _ROW_TOO_LARGE:
+                raise _row_too_large(self._max_bytes)
+            if line is None or len(rows) == self._max_rows:
+                return True
+            if not self._budget.admits(line):
+                if not rows:
+                    raise _row_too_large(self._max_bytes)
+                return True
+            rows.append(shared.row(decode(line)))
+        return False
 
 
 def _rendering(sql: str, columns: int, limit: int) -> str:

@@ -10,9 +10,16 @@ from typing import TYPE_CHECKING
 
 from zava_server.data.bounded_connection import received_by
 from zava_server.data.identity import identity_refused
+from zava_server.data.measured_connection import measured
 from zava_server.data.pool import DRIVER_ERRORS, is_lost
 from zava_server.data.trouble import connection_lost, too_large, trouble
-from zava_server.infrastructure.errors import DatabaseUnavailable
+from zava_server.infrastructure.errors import (
+    DatabaseError,
+    DatabaseUnavailable,
+    ZavaError,
+    code_of,
+)
+from zava_server.infrastructure.request_ids import current_request
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -23,6 +30,7 @@ if TYPE_CHECKING:
     from zava_server.data.identity import Identity
     from zava_server.data.pool import Pool
     from zava_server.data.signing_keys import Signer
+    from zava_server.data.statement_log import StatementLog
 
 # statement_timeout speaks first. It restarts with every fetch, so a result that trickles meets
 # ours, which keeps the connection; transaction_timeout drops it and stands behind both.
@@ -42,13 +50,15 @@ _ASSUME_IDENTITY = """
 SELECT set_config('zava.identity', $1, true),
     set_config('TimeZone', $2, true),
     set_config('statement_timeout', $3, true),
+    set_config('application_name', $5, true),
     set_config('role', $4, true)
 """
 _ASSUME_IDENTITY_WITH_TRANSACTION_TIMEOUT = """
 SELECT set_config('zava.identity', $1, true),
     set_config('TimeZone', $2, true),
     set_config('statement_timeout', $3, true),
-    set_config('transaction_timeout', $5, true),
+    set_config('application_name', $5, true),
+    set_config('transaction_timeout', $6, true),
     set_config('role', $4, true)
 """
 _WHO_IS_THIS = """
@@ -68,15 +78,35 @@ class ReadTransaction:
 
 
 class ReadTransactions:
-    """Opens read-only transactions on the pool's connections."""
+    """Opens read-only transactions on the pool's connections.
+
+    What runs in them by `fetch` and its like goes to `log`, if there is one.
+    """
 
     def __init__(
-        self, pool: Pool, key: Signer, *, time_zone: str, statement_seconds: float
+        self,
+        pool: Pool,
+        key: Signer,
+        *,
+        time_zone: str,
+        statement_seconds: float,
+        log: StatementLog | None = None,
     ) -> None:
         self._pool = pool
         self._key = key
         self._time_zone = time_zone
         self._statement_seconds = statement_seconds
+        self._log = log
+
+    def logged_as(self, operation: str) -> ReadTransactions:
+        """The same, with statements logged as of this kind of work."""
+        return ReadTransactions(
+            self._pool,
+            self._key,
+            time_zone=self._time_zone,
+            statement_seconds=self._statement_seconds,
+            log=self._log.doing(operation) if self._log else None,
+        )
 
     @asynccontextmanager
     async def read_as(self, identity: Identity) -> AsyncIterator[ReadTransaction]:
@@ -89,25 +119,48 @@ class ReadTransactions:
         started = time.perf_counter()
         async with self._pool.connection() as connection:
             began = time.perf_counter()
-            received = received_by(connection)
+            received, measurements = received_by(connection), measured(connection)
             received.allow(0)
+            pool_ms, code = (began - started) * 1000, DatabaseError.code
             try:
                 async with asyncio.timeout(self._statement_seconds + _SPARE_SECONDS):
                     await connection.execute(_BEGIN)
                     await self._assume(connection, identity)
-                    yield ReadTransaction(connection, received, (began - started) * 1000)
+                    if self._log is not None:
+                        measurements.begin()
+                    yield ReadTransaction(connection, received, pool_ms)
             except (*DRIVER_ERRORS, OSError) as error:
-                if received.too_much:
-                    raise too_large() from error
                 elapsed = time.perf_counter() - began
-                out_of_time = elapsed >= self._statement_seconds * _OUT_OF_TIME
-                known = trouble(error, out_of_time=out_of_time, directory=self._pool.directory)
-                # Using a lost connection is an interface error, as is any misuse of the driver.
-                if known is None and is_lost(connection):
-                    known = connection_lost(out_of_time=out_of_time)
+                known = self._known(error, connection, received, elapsed)
                 if known is None:
                     raise
+                code = known.code
                 raise known from error
+            except BaseException as error:
+                code = code_of(error)
+                raise
+            finally:
+                if self._log is not None:
+                    self._log.add(identity.handle, measurements.end(), pool_ms, code)
+
+    def _known(
+        self,
+        error: Exception,
+        connection: PoolConnectionProxy,
+        received: Received,
+        elapsed: float,
+    ) -> ZavaError | None:
+        """What the caller is to be told; None for an error that is the statement's own."""
+        if received.too_much:
+            return too_large()
+        out_of_time = elapsed >= self._statement_seconds * _OUT_OF_TIME
+        known = trouble(error, out_of_time=out_of_time, directory=self._pool.directory)
+        # Using a lost connection is an interface error, as is any misuse of the driver.
+        if known is None and is_lost(connection):
+            known = connection_lost(out_of_time=out_of_time)
+        if isinstance(known, DatabaseUnavailable):
+            self._pool.note(known)
+        return known
 
     async def _assume(self, connection: PoolConnectionProxy, identity: Identity) -> None:
         statement_ms = int(self._statement_seconds * 1000)
@@ -117,6 +170,7 @@ class ReadTransactions:
             self._time_zone,
             f"{statement_ms}ms",
             identity.database_role,
+            f"zava {current_request()}".rstrip(),
         ]
         if connection.get_server_version().major >= _TRANSACTION_TIMEOUT_SINCE:
             await connection.fetchrow(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import ClassVar
 
 
@@ -94,3 +95,12 @@ class RateLimited(ZavaError):
     """The caller sends more than its share."""
 
     code = "RATE_LIMITED"
+
+
+def code_of(error: BaseException) -> str:
+    """The code of an error of ours; a cancelled call is a cancelled query, all else is internal."""
+    if isinstance(error, ZavaError):
+        return error.code
+    if isinstance(error, asyncio.CancelledError):
+        return QueryCancelled.code
+    return ZavaError.code

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from zava_server.infrastructure.log_secrets import error_places, without_secrets
+
 if TYPE_CHECKING:
     from io import TextIOWrapper
 
@@ -30,6 +32,7 @@ def configure_logs(level: str, file: Path | None) -> None:
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
+        without_secrets,
     ]
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
@@ -84,6 +87,18 @@ def _without_traceback(_: object, __: str, event: EventDict) -> EventDict:
     return event
 
 
+def _places_of_error(_: object, __: str, event: EventDict) -> EventDict:
+    """Where an error came from, without its words: those quote callers' values."""
+    error = event.pop("exc_info", None)
+    if error is True:
+        error = sys.exc_info()
+    if isinstance(error, tuple):
+        error = error[1]
+    if isinstance(error, BaseException):
+        event["exception"] = error_places(error)
+    return event
+
+
 def _add_file(root: logging.Logger, file: Path, shared: list[Processor]) -> None:
     handler = _LogFile(
         file, maxBytes=_FILE_BYTES, backupCount=_FILES_KEPT, encoding="utf-8", delay=True
@@ -92,7 +107,7 @@ def _add_file(root: logging.Logger, file: Path, shared: list[Processor]) -> None
         structlog.stdlib.ProcessorFormatter(
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.format_exc_info,
+                _places_of_error,
                 structlog.processors.JSONRenderer(),
             ],
             foreign_pre_chain=shared,

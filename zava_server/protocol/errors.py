@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -12,11 +11,14 @@ from fastmcp.server.middleware import CallNext, Middleware, MiddlewareContext
 from fastmcp.tools.base import ToolResult
 from pydantic import ValidationError as PydanticValidationError
 
-from zava_server.infrastructure.errors import ValidationError, ZavaError
+from zava_server.infrastructure.errors import ValidationError, ZavaError, code_of
+from zava_server.infrastructure.request_ids import request
 
 if TYPE_CHECKING:
     import mcp_types
     from fastmcp.resources import ResourceResult
+
+    from zava_server.infrastructure.error_counts import ErrorCounts
 
 _log = structlog.get_logger(__name__)
 
@@ -27,7 +29,10 @@ def error_result(error: ZavaError) -> ToolResult:
 
 
 class ErrorMiddleware(Middleware):
-    """The outermost edge: the one place that catches everything."""
+    """The outermost edge: the one place that catches everything, and gives each call its id."""
+
+    def __init__(self, counts: ErrorCounts) -> None:
+        self._counts = counts
 
     async def on_call_tool(
         self,
@@ -35,25 +40,29 @@ class ErrorMiddleware(Middleware):
         call_next: CallNext[mcp_types.CallToolRequestParams, ToolResult],
     ) -> ToolResult:
         """Answers with a tool error where the call raised."""
-        try:
-            return await call_next(context)
-        except Exception as error:
-            # The outermost edge.
-            cause = _cause(error)
-            if isinstance(cause, NotFoundError):
-                raise
-            if isinstance(cause, ZavaError):
-                _log.info("call refused", tool=context.message.name, code=cause.code)
-                return error_result(cause)
-            if isinstance(cause, PydanticValidationError | ArgumentError):
-                return error_result(_bad_arguments(cause))
-            error_id = secrets.token_hex(4)
-            _log.exception("internal error", tool=context.message.name, error_id=error_id)
-            return _result(
-                "INTERNAL_ERROR",
-                "Something went wrong in the server.",
-                f"The log has it under {error_id}.",
-            )
+        with request(context.message.name) as request_id:
+            try:
+                return await call_next(context)
+            except Exception as error:
+                # The outermost edge.
+                cause = _cause(error)
+                if isinstance(cause, NotFoundError):
+                    raise
+                return self._answer(context.message.name, cause, request_id)
+
+    def _answer(self, tool: str, cause: BaseException, request_id: str) -> ToolResult:
+        if isinstance(cause, PydanticValidationError | ArgumentError):
+            cause = _bad_arguments(cause)
+        self._counts.add(tool, code_of(cause))
+        if isinstance(cause, ZavaError):
+            _log.info("call refused", code=cause.code)
+            return error_result(cause)
+        _log.error("internal error", exc_info=cause)
+        return _result(
+            ZavaError.code,
+            "Something went wrong in the server.",
+            f"The log has it under {request_id}.",
+        )
 
     async def on_read_resource(
         self,
@@ -61,14 +70,16 @@ class ErrorMiddleware(Middleware):
         call_next: CallNext[mcp_types.ReadResourceRequestParams, ResourceResult],
     ) -> ResourceResult:
         """Says of a resource that could not be read what a tool would have said."""
-        try:
-            return await call_next(context)
-        except (ResourceError, ZavaError) as error:
-            cause = error if isinstance(error, ZavaError) else error.__cause__
-            if not isinstance(cause, ZavaError):
-                raise
-            _log.info("resource refused", uri=str(context.message.uri), code=cause.code)
-            raise ResourceError(f"{cause.code}: {cause}") from cause
+        with request("resource"):
+            try:
+                return await call_next(context)
+            except (ResourceError, ZavaError) as error:
+                cause = error if isinstance(error, ZavaError) else error.__cause__
+                if not isinstance(cause, ZavaError):
+                    raise
+                self._counts.add("resource", cause.code)
+                _log.info("resource refused", code=cause.code)
+                raise ResourceError(f"{cause.code}: {cause}") from cause
 
 
 def _cause(error: BaseException) -> BaseException:

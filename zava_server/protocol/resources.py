@@ -29,12 +29,12 @@ def add_resources(server: FastMCP, session: Session) -> None:
     @server.resource("zava://health", title="Health", mime_type=_JSON)
     async def health() -> str:
         """How the server and its database do, as get_pool_health tells it."""
-        return json.dumps(await pool_health_view(session))
+        return json.dumps(pool_health_view(session))
 
     @server.resource("zava://slow-queries", title="Slow queries", mime_type=_JSON)
     async def slow_queries() -> str:
         """The statements that took most time, as get_slow_queries tells them."""
-        return json.dumps(slow_queries_view(session, _SLOW_QUERIES))
+        return json.dumps(await slow_queries_view(session, _SLOW_QUERIES))
 
     @server.resource("zava://schema/{table}", title="Schema of a table", mime_type="text/plain")
     async def schema(table: str) -> str:

@@ -21,6 +21,7 @@ from zava_server.protocol.tools.sales import add_sales_tools
 from zava_server.protocol.tools.stores import add_store_tools
 
 if TYPE_CHECKING:
+    from zava_server.infrastructure.error_counts import ErrorCounts
     from zava_server.infrastructure.rates import Rates
     from zava_server.protocol.session import Session
 
@@ -54,15 +55,17 @@ class _StatelessServer(FastMCP):
         return _NoState()
 
 
-def build_server(session: Session, rates: Rates, *, default_rows: int) -> FastMCP:
-    """The server with all its tools, serving whoever `session` says."""
+def build_server(
+    session: Session, rates: Rates, errors: ErrorCounts, *, default_rows: int
+) -> FastMCP:
+    """The server with all its tools, serving whoever `session` says; `errors` counts."""
     _quieten_framework()
     server = _StatelessServer(
         name="zava",
         instructions=_INSTRUCTIONS,
         version=version("zava"),
         middleware=[
-            ErrorMiddleware(),
+            ErrorMiddleware(errors),
             ReadinessMiddleware(session),
             RateMiddleware(session, rates),
         ],

@@ -8,16 +8,19 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from zava_server.business.browsing import BrowsingService
     from zava_server.business.catalogue_search import CatalogueSearch
+    from zava_server.business.health import HealthService
     from zava_server.business.operations import Operations
     from zava_server.business.query_plans import QueryPlanService
     from zava_server.business.sales_queries import SalesQueryService
     from zava_server.business.sales_trend import SalesTrendService
     from zava_server.business.schemas import SchemaService
+    from zava_server.business.slow_queries import SlowQueries
     from zava_server.business.stock_alerts import StockAlertsService
     from zava_server.business.store_performance import StorePerformanceService
     from zava_server.business.top_products import TopProductsService
     from zava_server.data.identity import Identity
     from zava_server.data.stores import Stores
+    from zava_server.infrastructure.metrics import Metrics
     from zava_server.infrastructure.progress import Progress
 
 
@@ -36,6 +39,9 @@ class Services:
     top_products: TopProductsService
     stock_alerts: StockAlertsService
     operations: Operations
+    slow_queries: SlowQueries
+    health: HealthService
+    metrics: Metrics
 
 
 class Session(Protocol):

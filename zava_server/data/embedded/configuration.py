@@ -16,6 +16,8 @@ max_connections = 100
 shared_buffers = 256MB
 huge_pages = off
 shared_preload_libraries = 'pg_stat_statements'
+# Other statements keep their literals.
+pg_stat_statements.track_utility = off
 jit = off
 timezone = 'UTC'
 datestyle = 'ISO, YMD'
@@ -36,7 +38,7 @@ checkpoint_timeout = 15min
 temp_file_limit = 8GB
 
 # A file a weekday, overwritten the week after. `log` leaves callers' errors out: their messages
-# carry literals of their statements.
+# carry literals of their statements. Terse leaves out what a backend that crashed was running.
 logging_collector = on
 log_directory = 'log'
 log_filename = 'postgresql-%a.log'
@@ -48,6 +50,7 @@ log_timezone = 'UTC'
 log_checkpoints = off
 log_min_messages = log
 log_min_error_statement = panic
+log_error_verbosity = terse
 log_parameter_max_length = 0
 log_parameter_max_length_on_error = 0
 """

@@ -7,13 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import postgast
-
 from zava_server.data.guard import growth
 from zava_server.data.guard.explanations import SHOWN_OPERATORS
 from zava_server.data.guard.rules import CHECKS, check_qualified_columns
 from zava_server.data.guard.tree import parse_one
 from zava_server.data.guard.walk import Visit, Walker, only
+from zava_server.data.statement_text import fingerprint_of, without_literals
 
 if TYPE_CHECKING:
     from zava_server.data.guard.policy import SqlPolicy
@@ -31,8 +30,8 @@ class CheckedStatement:
 
     `sql` has no semicolon at its end, but may end in a comment. `kind` is SELECT, VALUES or TABLE.
     `fingerprint` is the same for statements that differ in literals only, `normalized` has `$1`,
-    `$2` in their place (and of long statements says only how long), and `relations` are the tables
-    named, such as `retail.orders`.
+    `$2` in their place and no comments (and of long statements says only how long), and `relations`
+    are the tables named, such as `retail.orders`.
     """
 
     sql: str
@@ -76,7 +75,7 @@ class SqlGuard:
         return CheckedStatement(
             sql=checked,
             kind=_kind(fields),
-            fingerprint=postgast.fingerprint(checked).hex,
+            fingerprint=fingerprint_of(checked),
             normalized=_normalized(checked),
             relations=frozenset(visit.relations),
         )
@@ -105,7 +104,7 @@ class SqlGuard:
 
 def _normalized(sql: str) -> str:
     # Of a long list of values this takes most of the time, and nobody reads it.
-    return postgast.normalize(sql) if len(sql) <= _READABLE else f"{len(sql):,} characters of SQL"
+    return without_literals(sql) if len(sql) <= _READABLE else f"{len(sql):,} characters of SQL"
 
 
 def _kind(fields: Fields) -> str:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
+from zava_server.infrastructure.errors import AIUnavailable
+from zava_server.infrastructure.tracing import span
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -53,6 +57,14 @@ class CachedEmbedder:
         self._size = size
         self._vectors: OrderedDict[str, NDArray[np.float32]] = OrderedDict()
         self._calls: dict[str, _SharedCall] = {}
+        self._trouble: str | None = None
+        self.hits = 0
+        self.misses = 0
+
+    @property
+    def trouble(self) -> str | None:
+        """Why the inner embedder could not answer last time; None where it could."""
+        return self._trouble
 
     @property
     def name(self) -> str:
@@ -71,13 +83,16 @@ class CachedEmbedder:
 
     async def embed_documents(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """As the inner embedder does."""
-        return await self._inner.embed_documents(texts)
+        with self._watched(len(texts)):
+            return await self._inner.embed_documents(texts)
 
     async def embed_query(self, text: str) -> NDArray[np.float32]:
         """As the inner embedder does, or from memory."""
         if (vector := self._vectors.get(text)) is not None:
             self._vectors.move_to_end(text)
+            self.hits += 1
             return vector
+        self.misses += 1
         call = self._calls.get(text)
         if call is None:
             call = self._calls[text] = _SharedCall(asyncio.create_task(self._embed(text)))
@@ -96,12 +111,23 @@ class CachedEmbedder:
         await self._inner.close()
 
     async def _embed(self, text: str) -> NDArray[np.float32]:
-        vector = await self._inner.embed_query(text)
+        with self._watched(1):
+            vector = await self._inner.embed_query(text)
         vector.flags.writeable = False
         self._vectors[text] = vector
         if len(self._vectors) > self._size:
             self._vectors.popitem(last=False)
         return vector
+
+    @contextmanager
+    def _watched(self, texts: int) -> Iterator[None]:
+        try:
+            with span("zava.embedding", texts=texts, model=self._inner.model):
+                yield
+        except AIUnavailable as error:
+            self._trouble = error.message
+            raise
+        self._trouble = None
 
 
 class _SharedCall:

@@ -7,53 +7,77 @@ from typing import TYPE_CHECKING, Annotated, Any
 from fastmcp.tools.base import ToolResult
 from pydantic import Field
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+from zava_server.protocol.health_view import server_health_view
+from zava_server.protocol.plan_text import plan_content, plan_text
 
+if TYPE_CHECKING:
     from fastmcp import FastMCP
 
-    from zava_server.infrastructure.query_monitor import StatementFigures
+    from zava_server.business.slow_queries import StatementCost
+    from zava_server.data.statement_statistics import StatementStatistics
+    from zava_server.infrastructure.query_monitor import Durations
     from zava_server.protocol.session import Session
 
-_IN_THE_HEADLINE = frozenset({
-    "Node Type", "Plans", "Relation Name", "CTE Name", "Function Name", "Parent Relationship",
-})  # fmt: skip
 _READ_ONLY = {"readOnlyHint": True, "idempotentHint": False, "openWorldHint": False}
 
 
 def add_operations_tools(server: FastMCP, session: Session) -> None:
-    """Adds `explain_query`, `get_slow_queries` and `get_pool_health`."""
+    """Adds `explain_query`, `get_slow_queries`, `get_pool_health` and `get_server_health`."""
 
     @server.tool(
         title="Explain a query",
-        output_schema={"type": "object", "properties": {"plan": {"type": "object"}}},
+        output_schema={
+            "type": "object",
+            "properties": {
+                "plan": {
+                    "type": "object",
+                    "description": "A step: node, on, rows, time_ms, share, details, children.",
+                },
+                "findings": {"type": "array", "description": "Objects with kind and sentence."},
+                "planning_ms": {"type": ["number", "null"]},
+                "execution_ms": {"type": ["number", "null"]},
+            },
+        },
         annotations={**_READ_ONLY, "idempotentHint": True},
     )
     async def explain_query(
         postgresql_query: Annotated[
             str, Field(description="The SELECT to explain, as for execute_sales_query.")
         ],
+        analyze: Annotated[
+            bool,
+            Field(description="true runs it, for each step's rows, time and share of the time."),
+        ] = False,
     ) -> ToolResult:
-        """Show how PostgreSQL would run a SELECT, without running it: scans, joins, indexes, sorts.
+        """Show how PostgreSQL runs a SELECT: a tree of scans, joins and sorts, and what stands out.
 
-        Look for a Seq Scan on orders, order_items or customers where an index should serve, and
-        for sorts of whole tables. Estimated rows and costs are shown with the permission `ops`
-        only, because they come from all stores' rows.
+        Findings are sentences about tables read from end to end, sorts that go to disk and, with
+        the permission `ops`, wrong estimates and missing indexes. Estimates, costs and conditions
+        are shown with `ops` only, because they come from all stores' rows. `analyze` takes as
+        long as the query does.
         """
-        plan = await session.services.query_plans.explain(session.identity, postgresql_query)
+        explanation = await session.services.query_plans.explain(
+            session.identity, postgresql_query, analyze=analyze
+        )
         return ToolResult(
-            content="\n".join(_plan_lines(plan, 0)), structured_content={"plan": plan}
+            content=plan_text(explanation), structured_content=plan_content(explanation)
         )
 
     @server.tool(title="Slow queries", annotations=_READ_ONLY)
     async def get_slow_queries(
         limit: Annotated[int, Field(description="Statements at most, 1 to 200.")] = 20,
+        sort: Annotated[
+            str, Field(description="total, mean, p95 or calls; the highest come first.")
+        ] = "total",
     ) -> dict[str, Any]:
         """List the statements that took most time since the server started, costliest first.
 
-        You see your own; with the permission `ops`, everybody's. Times are in milliseconds.
+        You see your own; with the permission `ops`, everybody's, with PostgreSQL's own figures as
+        `database` (completed runs since its statistics began), `elsewhere` what it saw and this
+        server did not measure, and a summary by operation. Times are in milliseconds. `operation`
+        is `query` for SQL of callers, else what Zava did.
         """
-        return slow_queries_view(session, limit)
+        return await slow_queries_view(session, limit, sort)
 
     @server.tool(title="Pool health", annotations=_READ_ONLY)
     async def get_pool_health() -> dict[str, Any]:
@@ -61,23 +85,38 @@ def add_operations_tools(server: FastMCP, session: Session) -> None:
 
         `status` is about these; `embedder` says how many products can be found by meaning yet.
         """
-        return await pool_health_view(session)
+        return pool_health_view(session)
+
+    @server.tool(title="Server health", annotations=_READ_ONLY)
+    async def get_server_health() -> dict[str, Any]:
+        """Show how the server does: database, schema, identity key, embedder, cache, disk, uptime.
+
+        Each is ok, degraded or down, since when and why. The permission `ops` adds figures and
+        versions.
+        """
+        return await server_health_view(session)
 
 
-def slow_queries_view(session: Session, limit: int) -> dict[str, Any]:
+async def slow_queries_view(session: Session, limit: int, sort: str = "total") -> dict[str, Any]:
     """What `get_slow_queries` answers."""
-    operations = session.services.operations
-    queries = [_figures(f) for f in operations.slow_queries(session.identity, limit)]
+    service = session.services.slow_queries
+    answer = await service.costliest(session.identity, limit, sort)
     return {
-        "queries": queries,
-        "slow_threshold_ms": operations.slow_threshold_ms,
-        "row_count": len(queries),
+        "queries": [_statement(cost) for cost in answer.statements],
+        "slow_threshold_ms": service.threshold_ms,
+        "row_count": len(answer.statements),
+        "since": answer.since.isoformat(timespec="seconds"),
+        "operations": [
+            {"operation": figures.operation, **_measured(figures)} for figures in answer.operations
+        ],
+        "elsewhere": [_statement(cost) for cost in answer.elsewhere],
+        "notice": answer.notice,
     }
 
 
-async def pool_health_view(session: Session) -> dict[str, Any]:
+def pool_health_view(session: Session) -> dict[str, Any]:
     """What `get_pool_health` answers."""
-    health = await session.services.operations.pool_health(session.identity)
+    health = session.services.operations.pool_health(session.identity)
     pool = health.pool
     return {
         "status": health.status,
@@ -94,7 +133,19 @@ async def pool_health_view(session: Session) -> dict[str, Any]:
         },
         "opened": pool.opened,
         "closed": pool.closed,
+        "closed_because": dict(pool.endings),
         "server_version": pool.server_version,
+        "replica_lag": None
+        if pool.lag is None
+        else {"at": pool.lag.at.isoformat(timespec="seconds"), "seconds": pool.lag.seconds},
+        "last_errors": [
+            {
+                "at": error.at.isoformat(timespec="seconds"),
+                "code": error.code,
+                "message": error.message,
+            }
+            for error in health.errors
+        ],
         "history": [
             {
                 "at": sample.at.isoformat(timespec="seconds"),
@@ -115,24 +166,19 @@ async def pool_health_view(session: Session) -> dict[str, Any]:
     }
 
 
-def _plan_lines(plan: Mapping[str, Any], depth: int) -> Iterator[str]:
-    details = [
-        f"{name}: {', '.join(map(str, value)) if isinstance(value, list) else value}"
-        for name, value in plan.items()
-        if name not in _IN_THE_HEADLINE
-    ]
-    target = plan.get("Relation Name") or plan.get("CTE Name") or plan.get("Function Name")
-    headline = f"{plan['Node Type']} on {target}" if target else plan["Node Type"]
-    yield "  " * depth + headline + (f" ({'; '.join(details)})" if details else "")
-    for child in plan.get("Plans", ()):
-        yield from _plan_lines(child, depth + 1)
-
-
-def _figures(figures: StatementFigures) -> dict[str, Any]:
+def _statement(cost: StatementCost) -> dict[str, Any]:
     return {
-        "fingerprint": figures.fingerprint,
-        "query": figures.query,
-        "operation": figures.operation,
+        "fingerprint": cost.fingerprint,
+        "query": cost.query,
+        "operation": cost.operation,
+        **(_measured(cost.measured) if cost.measured else {}),
+        "users": cost.users,
+        "database": _database(cost.database) if cost.database else None,
+    }
+
+
+def _measured(figures: Durations) -> dict[str, Any]:
+    return {
         "calls": figures.calls,
         "errors": figures.errors,
         "slow_calls": figures.slow_calls,
@@ -143,6 +189,23 @@ def _figures(figures: StatementFigures) -> dict[str, Any]:
         "min_ms": round(figures.min_ms, 2),
         "max_ms": round(figures.max_ms, 2),
         "total_ms": round(figures.total_ms, 2),
+        "pool_ms": round(figures.pool_ms, 2),
+        "database_ms": round(figures.database_ms, 2),
+        "encode_ms": round(figures.encode_ms, 2),
         "rows": figures.rows,
+        "bytes": figures.received,
         "last_seen": figures.last_seen.isoformat(timespec="milliseconds"),
+    }
+
+
+def _database(entry: StatementStatistics) -> dict[str, Any]:
+    return {
+        "calls": entry.calls,
+        "total_ms": round(entry.total_ms, 2),
+        "mean_ms": round(entry.mean_ms, 3),
+        "rows": entry.rows,
+        "buffer_hits": entry.buffer_hits,
+        "buffer_reads": entry.buffer_reads,
+        "temp_bytes": entry.temp_bytes,
+        "share": round(entry.share, 4),
     }

@@ -1,0 +1,109 @@
+"""A connection that says what each statement of a transaction cost."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+from zava_server.data.bounded_connection import BoundedConnection
+from zava_server.infrastructure.tracing import span
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from asyncpg.pool import PoolConnectionProxy
+
+
+@dataclass(frozen=True, slots=True)
+class StatementRun:
+    """One statement: how long it took, how many rows and bytes came back, whether it failed."""
+
+    sql: str
+    milliseconds: float
+    rows: int
+    received: int
+    failed: bool
+
+
+class Measurements:
+    """The statements between `begin` and `end`; those outside are not counted."""
+
+    def __init__(self) -> None:
+        self._runs: list[StatementRun] | None = None
+
+    @property
+    def under_way(self) -> bool:
+        """Whether statements are counted."""
+        return self._runs is not None
+
+    def begin(self) -> None:
+        """Starts to count."""
+        self._runs = []
+
+    def add(self, run: StatementRun) -> None:
+        """Counts one statement."""
+        if self._runs is not None:
+            self._runs.append(run)
+
+    def end(self) -> Sequence[StatementRun]:
+        """Stops counting; what was counted since `begin`."""
+        runs, self._runs = self._runs, None
+        return runs or ()
+
+
+class MeasuredConnection(BoundedConnection):
+    """What the pool opens; `measurements` are of what runs by `fetch` and its like.
+
+    `ending` says why we ended it; None while it lives, and where the other side did.
+    """
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.measurements = Measurements()
+        self.ending: str | None = None
+
+    @property
+    def reason(self) -> str:
+        """Why it ended: `lost` where the other side ended it."""
+        return self.ending or ("too_much" if self.received.too_much else "lost")
+
+    def end_as(self, reason: str) -> None:
+        """Ends it at once, and says why."""
+        self.ending = reason
+        self.terminate()
+
+    def terminate(self) -> None:
+        """Ends it at once. asyncpg does that itself to connections that were idle for long."""
+        is_lent = self._proxy is not None  # type: ignore[attr-defined]  # as for _execute
+        if self.ending is None and not is_lent and not self.is_closed():
+            self.ending = "idle"
+        super().terminate()
+
+    async def close(self, *, timeout: float | None = None) -> None:  # noqa: ASYNC109 - asyncpg's
+        """Ends it in order. asyncpg does that to connections that are of no use any more."""
+        if self.ending is None and not self.is_closed():
+            self.ending = "expired"
+        await super().close(timeout=timeout)
+
+    async def _execute(self, query: str, *arguments: Any, **options: Any) -> Any:
+        """What `fetch`, `fetchrow` and `fetchval` call, and nothing else."""
+        execute = super()._execute  # type: ignore[misc]  # the stubs know public methods only
+        if not self.measurements.under_way:
+            return await execute(query, *arguments, **options)
+        rows, failed = 0, True
+        before, started = self.received.count, time.perf_counter()
+        try:
+            with span("zava.query"):
+                answer = await execute(query, *arguments, **options)
+            rows, failed = len(answer), False
+            return answer
+        finally:
+            elapsed_ms = (time.perf_counter() - started) * 1000
+            received = self.received.count - before
+            self.measurements.add(StatementRun(query, elapsed_ms, rows, received, failed))
+
+
+def measured(connection: PoolConnectionProxy) -> Measurements:
+    """The measurements of a connection of the pool."""
+    return cast("MeasuredConnection", connection).measurements
