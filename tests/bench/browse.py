@@ -168,7 +168,7 @@ async def values_of(owner: Any, table: Browsable, column: Column) -> list[Any]:
     found = (
         await owner.fetchrow(
             f"SELECT percentile_disc($1::float8[]) WITHIN GROUP (ORDER BY {value.sql}) "
-            f"FROM {table.source} WHERE {value.sql} IS NOT NULL",
+            f"FROM {table.source} {' '.join(value.joins)} WHERE {value.sql} IS NOT NULL",
             SHARES,
         )
         if value.kind is not Kind.YES_NO

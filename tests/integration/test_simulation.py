@@ -218,8 +218,9 @@ def test_a_shop_is_closed_at_night_and_the_web_is_not() -> None:
     assert replace(shop, is_online=True).bustle(night) > 0
 
 
+@pytest.mark.parametrize("told_by", [signal.SIGINT, signal.SIGTERM])
 async def test_the_command_runs_until_it_is_told_to_stop(
-    shared_directory: Path, database: Database
+    told_by: signal.Signals, shared_directory: Path, database: Database
 ) -> None:
     process = await asyncio.create_subprocess_exec(
         *SIMULATE,
@@ -235,7 +236,7 @@ async def test_the_command_runs_until_it_is_told_to_stop(
         async with asyncio.timeout(60):
             first = (await process.stdout.readline()).decode()
             orders = [(await process.stdout.readline()).decode() for _ in range(5)]
-            process.send_signal(signal.SIGINT)
+            process.send_signal(told_by)
             rest, complaints = await process.communicate()
     finally:
         with suppress(ProcessLookupError):

@@ -78,7 +78,8 @@ Make {which} of get_slow_queries faster.
 1. get_slow_queries: its text, calls, and times.
 2. explain_query: scans of whole tables, sorts, loops over many rows.
 3. get_multiple_table_schemas: can a rollup answer it? daily_totals, daily_sales, monthly_sales,
-   hourly_sales and monthly_products hold sums that are exact at all times.
+   hourly_sales, monthly_rhythm and monthly_products hold sums that are exact at all times (the last
+   one all or nothing: it is empty where products sell rarely).
 4. Write it anew: filter by store_id and a range of order_date or day, join on whole keys, aggregate
    before joining, ask for fewer columns and rows.
 5. execute_sales_query with both and compare the results and elapsed_ms.
