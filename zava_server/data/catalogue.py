@@ -164,7 +164,7 @@ class Catalogue:
         with one_model():
             return await self._hits(
                 identity,
-                sql.NEAREST,
+                sql.NEAREST if wanted == ALL_PASS else sql.NEAREST_OF_SOME,
                 wanted,
                 vector,
                 model,
@@ -227,7 +227,7 @@ async def _find(
     arguments: Sequence[object],
 ) -> Sequence[ProductHit]:
     rows = await connection.fetch(
-        search.with_stores if identity.store_ids else search.without,
+        _text(search, identity, wanted),
         wanted.category,
         wanted.min_price,
         wanted.max_price,
@@ -237,6 +237,13 @@ async def _find(
         *arguments,
     )
     return [_hit(row) for row in rows]
+
+
+def _text(search: Search, identity: Identity, wanted: ProductFilter) -> str:
+    if not identity.store_ids:
+        return search.without
+    filters = wanted.in_stock or wanted.store_id is not None
+    return search.carried if filters else search.with_stores
 
 
 def _hit(row: asyncpg.Record) -> ProductHit:

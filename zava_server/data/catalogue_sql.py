@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+FIRST = 300
+"""So many of the nearest are tried before the products that pass a filter are listed."""
+
 _PRODUCTS = """
 retail.products AS p
     JOIN retail.categories AS c USING (category_id)
@@ -23,54 +26,83 @@ _STOCK = """(
 )"""
 _NO_STOCK = "NULL::bigint"
 
-_STOCKED = """(
-    NOT $4::boolean AND $5::uuid IS NULL
-    OR p.product_id IN (
-        SELECT i.product_id FROM retail.inventory AS i
-        WHERE i.store_id = ANY ($6::uuid[]) AND ($5 IS NULL OR i.store_id = $5)
-            AND (NOT $4 OR i.stock_level > 0)
-    )
-)"""
-_NOT_STOCKED = "(NOT $4::boolean AND $5::uuid IS NULL AND $6::uuid[] IS NOT NULL)"
+_CARRIED = """
+    SELECT i.product_id FROM retail.inventory AS i
+    WHERE i.store_id = ANY ($6::uuid[]) AND ($5::uuid IS NULL OR i.store_id = $5)
+        AND (NOT $4::boolean OR i.stock_level > 0)
+"""
+_IN_STORES = f"p.product_id IN ({_CARRIED})"
+# OFFSET 0 keeps the planner from gathering all that the stores carry first.
+_IN_STORES_EACH = f"EXISTS ({_CARRIED} AND i.product_id = p.product_id OFFSET 0)"
+_ANYWHERE = "NOT $4::boolean AND $5::uuid IS NULL AND $6::uuid[] IS NOT NULL"
 
+# Categories and types are looked up first, so that products can be found by their index.
 _PASSES = """
-    ($1::text IS NULL OR lower($1) IN (lower(c.name), lower(t.name)))
+    ($1::text IS NULL OR p.category_id = ANY (array(
+        SELECT t.category_id
+        FROM retail.product_types AS t JOIN retail.categories AS c USING (category_id)
+        WHERE lower($1) IN (lower(c.name), lower(t.name))
+    )) AND p.type_id = ANY (array(
+        SELECT t.type_id
+        FROM retail.product_types AS t JOIN retail.categories AS c USING (category_id)
+        WHERE lower($1) IN (lower(c.name), lower(t.name))
+    )))
     AND ($2::float8 IS NULL OR p.base_price >= $2::float8::numeric)
     AND ($3::float8 IS NULL OR p.base_price <= $3::float8::numeric)
-    AND {stocked}
 """
-# No array at all where everything passes: the vectors' index need not be filtered then.
-_WANTED = """
-CASE WHEN $1::text IS NULL AND $2::float8 IS NULL AND $3::float8 IS NULL
-        AND NOT $4::boolean AND $5::uuid IS NULL THEN NULL
-    ELSE array(SELECT p.product_id FROM {products} WHERE {passes})
-END
+_ALL_PASS = f"""
+    $1::text IS NULL AND $2::float8 IS NULL AND $3::float8 IS NULL AND {_ANYWHERE}
+"""
+
+# The nearest, with words in common with the query counted in, and the best of them.
+_AGREEING = """
+agreeing AS MATERIALIZED (
+    SELECT n.product_id, n.similarity
+        + $12::float8 / greatest(cardinality($11::text[]), 1)
+        * coalesce(length(w.words) - length(ts_delete(w.words, $11::text[])), 0) AS similarity
+    FROM nearest AS n LEFT JOIN zava.product_words AS w USING (product_id)
+),
+best AS MATERIALIZED (
+    SELECT a.product_id, least(a.similarity, 1) AS similarity
+    FROM agreeing AS a
+    WHERE a.similarity >= $9
+    ORDER BY a.similarity DESC, a.product_id
+    LIMIT $10::integer
+)
+SELECT {columns}, best.similarity, {stock} AS stock, ARRAY[]::text[] AS by
+FROM best JOIN {products} USING (product_id)
+ORDER BY best.similarity DESC, p.sku
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """A search for callers who have stores, and for those who have none.
-
-    The latter may not even name the inventory.
+    """A search as SQL: for callers who have stores, for those who filter by what stores carry, and
+    for those who have none and may not even name the inventory.
     """
 
     with_stores: str
+    carried: str
     without: str
 
 
 def _search(sql: str) -> Search:
-    return Search(_written_out(sql, _STOCK, _STOCKED), _written_out(sql, _NO_STOCK, _NOT_STOCKED))
+    return Search(
+        with_stores=_written_out(sql, _STOCK, _ANYWHERE, _ANYWHERE),
+        carried=_written_out(sql, _STOCK, _IN_STORES, _IN_STORES_EACH),
+        without=_written_out(sql, _NO_STOCK, _ANYWHERE, _ANYWHERE),
+    )
 
 
-def _written_out(sql: str, stock: str, stocked: str) -> str:
-    passes = _PASSES.format(stocked=stocked)
+def _written_out(sql: str, stock: str, in_stores: str, in_stores_each: str) -> str:
+    shown = {"columns": _COLUMNS, "products": _PRODUCTS, "stock": stock}
     return sql.format(
-        columns=_COLUMNS,
-        products=_PRODUCTS,
-        stock=stock,
-        passes=passes,
-        wanted=_WANTED.format(products=_PRODUCTS, passes=passes),
+        **shown,
+        first=FIRST,
+        all_pass=_ALL_PASS,
+        passes=f"{_PASSES} AND {in_stores}",
+        passes_each=f"{_PASSES} AND {in_stores_each}",
+        agreeing=_AGREEING.format(**shown),
     )
 
 
@@ -87,74 +119,109 @@ WHERE (
     zava.sku_key(p.sku) = ANY ($8::text[])
     OR md5(zava.name_key(p.name)) = md5(zava.name_key($7))
     OR zava.sku_key(p.sku) ~>=~ $9::text AND zava.sku_key(p.sku) ~<~ ($9::text || '~')
-) AND {passes}
+) AND {passes_each}
 ORDER BY array_position(ARRAY['sku', 'name', 'start'], found.by), p.sku
 LIMIT 100
 """)
 """$7 the name, $8 keys of SKUs, $9 the start of one or NULL."""
 
 NEAREST = _search("""
-WITH near AS MATERIALIZED (
+WITH nearest AS MATERIALIZED (
     SELECT f.product_id, f.similarity
-        + $12::float8 / greatest(cardinality($11::text[]), 1)
-        * coalesce(length(w.words) - length(ts_delete(w.words, $11::text[])), 0) AS similarity
     FROM retail.search_products_by_description(
-        $7, $9::float8 - $12::float8, $13::integer, $8, {wanted}
+        $7, $9::float8 - $12::float8, $13::integer, $8
     ) AS f
-    LEFT JOIN zava.product_words AS w USING (product_id)
+    WHERE {all_pass}
 ),
-best AS MATERIALIZED (
-    SELECT n.product_id, least(n.similarity, 1) AS similarity
-    FROM near AS n
-    WHERE n.similarity >= $9
-    ORDER BY n.similarity DESC, n.product_id
-    LIMIT $10::integer
-)
-SELECT {columns}, best.similarity, {stock} AS stock, ARRAY[]::text[] AS by
-FROM best JOIN {products} USING (product_id)
-ORDER BY best.similarity DESC, p.sku
+{agreeing}
 """)
 """$7 the vector, $8 its model, $9 the lowest similarity, $10 how many, $11 stems, $12 what having
-all of these adds, $13 how many of the nearest are looked at."""
+all of these adds, $13 how many of the nearest are looked at. Everything passes."""
+
+NEAREST_OF_SOME = _search("""
+WITH first AS MATERIALIZED (
+    SELECT f.product_id, f.similarity
+    FROM retail.search_products_by_description(
+        $7, $9::float8 - $12::float8, {first}, $8
+    ) AS f
+),
+passing AS MATERIALIZED (
+    SELECT f.product_id, f.similarity
+    FROM first AS f JOIN retail.products AS p USING (product_id)
+    WHERE {passes_each}
+    ORDER BY f.similarity DESC
+    LIMIT $13::integer
+),
+enough AS MATERIALIZED (
+    SELECT (SELECT count(*) FROM passing) >= $13
+        OR (SELECT count(*) FROM first) < {first} AS so
+),
+nearest AS MATERIALIZED (
+    SELECT product_id, similarity FROM passing WHERE (SELECT so FROM enough)
+    UNION ALL
+    SELECT f.product_id, f.similarity
+    FROM retail.search_products_by_description(
+        $7, $9::float8 - $12::float8, $13, $8,
+        array(SELECT p.product_id FROM retail.products AS p WHERE {passes})
+    ) AS f
+    WHERE NOT (SELECT so FROM enough)
+),
+{agreeing}
+""")
+"""The same where a filter is given. The products that pass it are listed, which takes long where
+they are many, only if there are too few among the first."""
 
 BY_WORDS = _search("""
-WITH term AS MATERIALIZED (
-    SELECT word.text, word.query,
-        ln(1 + (SELECT count(*) FROM zava.product_words) / (0.5 + (
-            SELECT count(*) FROM zava.product_words AS w WHERE w.words @@ word.query
-        ))) AS weight
+WITH word AS MATERIALIZED (
+    SELECT stem AS text, quote_literal(stem)::tsquery AS query,
+        (quote_literal(stem) || ':AB')::tsquery AS titled
+    FROM unnest($7::text[]) AS stem
+    UNION ALL
+    SELECT $8, string_agg(quote_literal(c.stem), ' | ')::tsquery,
+        string_agg(quote_literal(c.stem) || ':AB', ' | ')::tsquery
     FROM (
-        SELECT stem AS text, quote_literal(stem)::tsquery AS query
-        FROM unnest($7::text[]) AS stem
-        UNION ALL
-        SELECT $8, coalesce((
-            SELECT string_agg(DISTINCT quote_literal(stem), ' | ')::tsquery
-            FROM (
-                SELECT word FROM zava.catalogue_words
-                WHERE starts_with(word, $8) ORDER BY length(word), word LIMIT 20
-            ) AS complete
-            CROSS JOIN unnest(tsvector_to_array(to_tsvector('english', complete.word))) AS stem
-        ), '')
-        WHERE $8::text IS NOT NULL
-    ) AS word
+        SELECT DISTINCT stem
+        FROM (
+            SELECT word FROM zava.catalogue_words
+            WHERE starts_with(word, $8) ORDER BY length(word), word LIMIT 20
+        ) AS complete
+        CROSS JOIN unnest(tsvector_to_array(to_tsvector('english', complete.word))) AS stem
+    ) AS c
+    WHERE $8::text IS NOT NULL
+    HAVING $8::text IS NOT NULL
+),
+found AS MATERIALIZED (
+    SELECT word.text, w.product_id,
+        CASE WHEN w.words @@ word.titled THEN 1 ELSE 0.6 END::float8 AS share
+    FROM word JOIN zava.product_words AS w ON w.words @@ word.query
+),
+term AS MATERIALIZED (
+    SELECT word.text, ln(
+        1 + (SELECT count(*) FROM retail.products) / (0.5 + count(found.product_id))
+    )::float8 AS weight
+    FROM word LEFT JOIN found USING (text)
+    GROUP BY word.text
 ),
 matching AS MATERIALIZED (
-    SELECT w.product_id, array_agg(term.text) AS by,
-        sum(term.weight * CASE
-            WHEN ts_filter(w.words, '{{a,b}}') @@ term.query THEN 1 ELSE 0.6 END
-        ) / (SELECT sum(weight) FROM term) AS similarity
-    FROM term JOIN zava.product_words AS w ON w.words @@ term.query
-    GROUP BY w.product_id
+    SELECT found.product_id,
+        sum(term.weight * found.share) / (SELECT sum(weight) FROM term) AS similarity
+    FROM found JOIN term USING (text)
+    GROUP BY found.product_id
 ),
 best AS MATERIALIZED (
-    SELECT p.product_id, m.similarity::float8, m.by
+    SELECT p.product_id, m.similarity
     FROM matching AS m JOIN {products} USING (product_id)
-    WHERE m.similarity >= $9::float8 AND {passes}
+    WHERE m.similarity >= $9::float8 AND {passes_each}
     ORDER BY m.similarity DESC, p.sku
     LIMIT $10::integer
+),
+reason AS MATERIALIZED (
+    SELECT found.product_id, array_agg(found.text) AS by
+    FROM best JOIN found USING (product_id)
+    GROUP BY found.product_id
 )
-SELECT {columns}, best.similarity, {stock} AS stock, best.by
-FROM best JOIN {products} USING (product_id)
+SELECT {columns}, best.similarity, {stock} AS stock, reason.by
+FROM best JOIN reason USING (product_id) JOIN {products} USING (product_id)
 ORDER BY best.similarity DESC, p.sku
 """)
 """$7 stems, $8 the start of a word or NULL, $9 the lowest similarity, $10 how many.
@@ -190,7 +257,7 @@ SELECT EXISTS (SELECT FROM retail.categories WHERE lower(name) = lower($1))
 """
 
 COVERAGE = """
-SELECT count(e.product_id) FILTER (WHERE e.model = $1) AS embedded, count(*) AS products
-FROM retail.products AS p
-LEFT JOIN retail.product_description_embeddings AS e USING (product_id)
+SELECT
+    (SELECT count(*) FROM retail.product_description_embeddings WHERE model = $1) AS embedded,
+    (SELECT count(*) FROM retail.products) AS products
 """
