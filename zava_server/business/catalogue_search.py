@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from zava_server.business.search.answers import SearchAnswer, SearchHit, judged, notice_about
 from zava_server.business.search.bars import SPELLING_GAIN, WORD_WEIGHT, WORDS_BARS, bars_for
+from zava_server.business.search.beside import beside
 from zava_server.business.search.coverage import CoverageWatch
 from zava_server.business.search.query_text import cleaned, code_key, looks_foreign, parsed
 from zava_server.business.search.requests import SearchRequest, filter_of
@@ -16,7 +18,10 @@ from zava_server.infrastructure.embedders.wordpiece import bert_uncased
 from zava_server.infrastructure.errors import AIUnavailable, ValidationError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Awaitable, Mapping, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
 
     from zava_server.business.search.bars import Bars
     from zava_server.data.catalogue import (
@@ -41,6 +46,8 @@ class _Task:
     query: ParsedQuery
     words: Sequence[QueryWord]
     wanted: ProductFilter
+    vector: Awaitable[NDArray[np.float32]] | None
+    """Of the query, where it is being made already."""
 
     @property
     def stems(self) -> list[str]:
@@ -96,23 +103,13 @@ class CatalogueSearch:
             )
         if not query.words:
             return _answer([], "lexical", "There is no word in this to search by.", started)
-        named, words = await self._catalogue.look_up(identity, query, wanted)
-        if request.mode == "semantic":
-            named = []
-        elif named and (
-            named[0].by[0] == "start" or code_key(query.text) == code_key(named[0].sku)
-        ):
-            hits = [SearchHit(product, "sku", weak=False) for product in named]
-            return _answer(hits[: request.max_rows], "exact", None, started)
-        exact = [SearchHit(p, p.by[0], weak=False) for p in named if p.by[0] != "start"]
-        task = _Task(identity, request, query, words, wanted)
-        found, task = await self._find(task)
-        seen = {hit.product.sku for hit in exact}
-        judgement = judged(task.label, found.products, found.bars, _words_by_stem(task.words))
-        hits = [*exact, *(hit for hit in judgement if hit.product.sku not in seen)]
-        about = None if exact else notice_about(hits, task.label)
-        notice = " ".join(text for text in (found.notice, about) if text)
-        return _answer(hits[: request.max_rows], found.mode, notice or None, started)
+        # What looks like a SKU is seldom looked for by meaning as well.
+        ahead = request.mode != "lexical" and query.code_start is None
+        embedding = beside(self._embedder.embed_query(query.text)) if ahead else nullcontext()
+        async with embedding as vector:
+            named, words = await self._catalogue.look_up(identity, query, wanted)
+            task = _Task(identity, request, query, words, wanted, vector)
+            return await self._answered(task, [] if request.mode == "semantic" else named, started)
 
     async def similar(self, identity: Identity, request: SearchRequest) -> SearchAnswer:
         """Products like that whose SKU the request's query is, without itself.
@@ -139,6 +136,24 @@ class CatalogueSearch:
         others = [hit for hit in found if hit.sku != product.sku][: request.max_rows]
         hits = [SearchHit(hit, f"like {product.sku}", weak=False) for hit in others]
         return _answer(hits, "semantic", None, started)
+
+    async def _answered(
+        self, task: _Task, named: Sequence[ProductHit], started: float
+    ) -> SearchAnswer:
+        most = task.request.max_rows
+        if named and (
+            named[0].by[0] == "start" or code_key(task.query.text) == code_key(named[0].sku)
+        ):
+            hits = [SearchHit(product, "sku", weak=False) for product in named]
+            return _answer(hits[:most], "exact", None, started)
+        exact = [SearchHit(p, p.by[0], weak=False) for p in named if p.by[0] != "start"]
+        found, task = await self._find(task)
+        seen = {hit.product.sku for hit in exact}
+        judgement = judged(task.label, found.products, found.bars, _words_by_stem(task.words))
+        hits = [*exact, *(hit for hit in judgement if hit.product.sku not in seen)]
+        about = None if exact else notice_about(hits, task.label)
+        notice = " ".join(text for text in (found.notice, about) if text)
+        return _answer(hits[:most], found.mode, notice or None, started)
 
     async def _find(self, task: _Task) -> tuple[_Found, _Task]:
         """What fits, and the task as it was carried out: its spelling may have been corrected."""
@@ -175,7 +190,7 @@ class CatalogueSearch:
         bars = bars_for(self._embedder.name, len(task.words))
         products = await self._catalogue.nearest(
             task.identity,
-            await self._embedder.embed_query(task.query.text),
+            await (task.vector or self._embedder.embed_query(task.query.text)),
             self._embedder.model,
             task.lowest(bars),
             task.request.max_rows,
@@ -218,7 +233,7 @@ class CatalogueSearch:
     async def _respelt(self, task: _Task, replacements: Mapping[str, str]) -> _Task:
         query = parsed(corrected(task.query.text, replacements))
         _, words = await self._catalogue.look_up(task.identity, query)
-        return replace(task, query=query, words=words)
+        return replace(task, query=query, words=words, vector=None)
 
     def _language_notice(self, task: _Task) -> str | None:
         if self._embedder.name != "local" or not looks_foreign(task.query.text):
