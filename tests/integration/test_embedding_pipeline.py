@@ -126,6 +126,16 @@ class Shop:
                     return count
                 await asyncio.sleep(0.05)
 
+    async def blocks_read(self) -> int:
+        """How many blocks of HNSW indexes the owner has read, from memory or not."""
+        await self.owner.execute("SELECT pg_stat_force_next_flush()")
+        return int(
+            await self.owner.fetchval(
+                "SELECT sum(idx_blks_read + idx_blks_hit) FROM pg_statio_user_indexes "
+                "WHERE indexrelname LIKE 'embeddings_near_%'"
+            )
+        )
+
     async def visible(self) -> set[tuple[str, int]]:
         """Models and dimensions that a reader sees vectors of."""
         rows = await self.reader.fetch(
@@ -383,6 +393,24 @@ class TestIndex:
         (found,) = await shop.search(embedder, "thing 42", asked=1)
         assert found == UUID("42".rjust(32, "0"))
         assert await shop.scans(more_than=before) > before
+
+    async def test_a_start_reads_the_index_into_memory(self, shop: Shop) -> None:
+        await shop.index(Words())
+        before = await shop.blocks_read()
+        pages = await shop.owner.fetchval(
+            "SELECT sum(pg_relation_size(oid)) / 8192 FROM pg_class"
+            " WHERE relname LIKE 'embeddings_near_%'"
+        )
+        await shop.index(Words())
+        assert await shop.blocks_read() >= before + pages > before
+
+    async def test_callers_cannot_push_others_out_of_memory(self, shop: Shop) -> None:
+        for name in ("pg_prewarm", "autoprewarm_start_worker", "autoprewarm_dump_now"):
+            assert not await shop.owner.fetchval(
+                "SELECT bool_or(has_function_privilege('viewers', oid, 'EXECUTE'))"
+                " FROM pg_proc WHERE proname = $1",
+                name,
+            )
 
     async def test_few_vectors_get_none(self, shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(vector_index, "HNSW_FROM", PRODUCTS + 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -61,6 +62,8 @@ async def build_search_index(
     if serving not in (None, space) and not switch:
         raise OtherModel(f"The catalogue's vectors are of {serving}, the server's are of {space}.")
     await store.announce(space)
+    if serving == space:
+        await index.warm(space)
     if serving is None:
         await store.serve(space)
     run = _Run(store, embedder, space, report, known or {})
@@ -111,12 +114,13 @@ class _Run:
         """Brings all vectors up to date; returns how many products there are."""
         products = 0
         outdated: list[UUID] = []
-        async for page in self._store.products(self._space):
-            products += len(page)
-            stale = [product for product, kept in page if content_hash(product) != kept]
-            known = [product for product in stale if content_hash(product) in self._known]
-            await self._keep_known(known)
-            outdated += [p.product_id for p in stale if content_hash(p) not in self._known]
+        async with aclosing(self._store.products(self._space)) as pages:
+            async for page in pages:
+                products += len(page)
+                stale = [product for product, kept in page if content_hash(product) != kept]
+                known = [product for product in stale if content_hash(product) in self._known]
+                await self._keep_known(known)
+                outdated += [p.product_id for p in stale if content_hash(p) not in self._known]
         pace = _Pace(len(outdated))
         for start in range(0, len(outdated), _BATCH):
             self._report(Progress(STEP, start / len(outdated), pace.at(start)))
