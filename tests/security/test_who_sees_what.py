@@ -128,6 +128,33 @@ async def test_a_tenants_plan_has_no_number_in_it(
             assert not isinstance(value, int | float) or isinstance(value, bool)
 
 
+@pytest.mark.parametrize("sql", EXPLAINED)
+@pytest.mark.parametrize("handle", ["tacoma", "puget-sound"])
+async def test_a_run_tells_a_tenant_the_rows_of_their_own_stores_only(
+    handle: str, sql: str, plans: QueryPlanService, owner: asyncpg.Connection, staff: Staff
+) -> None:
+    """Of each table, never more than the policies let through, however it is read."""
+    own = await owner.fetchrow(
+        """
+        SELECT (SELECT count(*) FROM retail.orders WHERE store_id = ANY ($1)) AS orders,
+            (SELECT count(*) FROM retail.order_items WHERE store_id = ANY ($1)) AS order_items,
+            (SELECT count(*) FROM retail.customers WHERE store_id = ANY ($1)) AS customers
+        """,
+        list(staff[handle].store_ids),
+    )
+    assert own is not None
+    explanation = await plans.explain(staff[handle], sql, analyze=True)
+    assert explanation.execution_ms is not None
+    for step in explanation.tree.walk():
+        assert set(step.details) <= MAY_TRAVEL
+        if step.node.startswith("Bitmap") and step.node != "Bitmap Heap Scan":
+            assert step.rows is None
+        if step.on is not None and step.on in own:
+            assert step.rows is not None
+            assert step.rows <= own[step.on]
+    assert {finding.kind for finding in explanation.findings} <= {"sequential_scan", "spill"}
+
+
 async def test_a_plan_names_tables_joins_and_sorts(plans: QueryPlanService, staff: Staff) -> None:
     plan = (await plans.explain(staff["tacoma"], JOIN)).plan
     found = list(nodes(plan))

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
+import structlog
 
 from zava_server.infrastructure import query_monitor
-from zava_server.infrastructure.query_monitor import Execution, QueryMonitor
+from zava_server.infrastructure.query_monitor import Durations, Execution, QueryMonitor
 
 
 def run(
@@ -41,3 +42,57 @@ def test_the_statement_that_ran_longest_ago_is_forgotten(monkeypatch: pytest.Mon
     for fingerprint in ("a", "b", "a", "c"):
         monitor.record(run(fingerprint, 1))
     assert [f.fingerprint for f in monitor.figures(None)] == ["a", "c"]
+
+
+def test_the_user_with_most_statements_loses_one_when_it_is_full(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(query_monitor, "_MOST_FINGERPRINTS", 10)
+    monitor = QueryMonitor(slow_seconds=1)
+    monitor.record(run("old", 1, user="seattle"))
+    for number in range(100):
+        monitor.record(run(f"new{number}", 1, user="agent"))
+    assert [f.fingerprint for f in monitor.figures("seattle")] == ["old"]
+    assert len(list(monitor.figures(None))) == 10
+
+
+def test_operations_are_summed_up_and_never_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(query_monitor, "_MOST_FINGERPRINTS", 1)
+    monitor = QueryMonitor(slow_seconds=0.1)
+    for number in range(20):
+        monitor.record(run(f"f{number}", 3.0))
+    monitor.record(run("late", 200.0, error="QUERY_TIMEOUT"))
+    (figures,) = monitor.operations()
+    assert (figures.operation, figures.calls, figures.slow_calls) == ("SELECT", 21, 1)
+    assert figures.outcomes == {"ok": 20, "QUERY_TIMEOUT": 1}
+    by_end = dict(zip(query_monitor.BUCKETS_MS, figures.buckets, strict=False))
+    assert (by_end[5], by_end[250]) == (20, 1)
+
+
+def test_a_duration_is_the_sum_of_its_parts() -> None:
+    monitor = QueryMonitor(slow_seconds=1)
+    monitor.record(Execution("a", "f", "SELECT 1", "query", 1.0, 2.0, 4.0, 1, received=100))
+    (figures,) = monitor.figures("a")
+    assert figures.total_ms == figures.pool_ms + figures.database_ms + figures.encode_ms == 7.0
+    assert figures.received == 100
+
+
+def test_figures_of_several_users_are_put_together() -> None:
+    monitor = QueryMonitor(slow_seconds=1)
+    for user in ("a", "b"):
+        for ms in range(1, 101):
+            monitor.record(run("f", float(ms), user=user))
+    together = Durations()
+    for figures in monitor.figures(None):
+        together.merge(figures)
+    assert (together.calls, together.min_ms, together.max_ms) == (200, 1.0, 100.0)
+    assert together.percentile_ms(95) == pytest.approx(95, rel=0.02)
+
+
+def test_a_slow_statement_is_logged_once_an_occurrence() -> None:
+    monitor = QueryMonitor(slow_seconds=0.1)
+    with structlog.testing.capture_logs() as lines:
+        for ms in (50.0, 150.0, 250.0):
+            monitor.record(run("f", ms))
+    assert [line["database_ms"] for line in lines] == [150.0, 250.0]
+    assert {line["event"] for line in lines} == {"slow query"}

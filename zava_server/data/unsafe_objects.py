@@ -12,7 +12,7 @@ WHERE r.relkind IN ('r', 'p') AND NOT r.is_system
     AND r.name NOT IN (
         'retail.stores', 'retail.categories', 'retail.product_types', 'retail.products',
         'retail.product_description_embeddings', 'zava.embedding_models', 'zava.migrations',
-        'zava.product_words', 'zava.catalogue_words'
+        'zava.product_words', 'zava.catalogue_words', 'zava.sums_by_product'
     )
     AND (r.is_readable OR r.name = 'retail.product_costs'
         OR r.nspname = 'retail' AND EXISTS (

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 _MOST_CAUSES = 10
 _SECRETS = (
     # postgresql://user:password@host, up to the last @ of a word
-    (re.compile(r"(\w+://)[^\s/]*@"), r"\1…@"),
+    (re.compile(r"(\w+://)\S*@"), r"\1…@"),
     (re.compile(r"[\w.+%-]+@[\w-]+(?:\.[\w-]+)+"), "…@…"),
     # A signed identity or a digest; an issued token; a key of an embeddings endpoint.
     (re.compile(r"\b[0-9a-f]{64}\b"), "…"),
