@@ -179,9 +179,9 @@ async def measure(data_dir: Path, files: Path) -> tuple[dict[str, Any], Watch]:
         reading = asyncio.create_task(watch.read(reader))
         answer = asyncio.create_task(process.communicate())
         while not answer.done():
-            # In a thread, or the reader would wait for it.
+            # In a thread, or the reader would wait for it. Seldom, for it takes a core 50 ms.
             await asyncio.to_thread(watch.sample_memory)
-            await asyncio.wait({answer}, timeout=0.2)
+            await asyncio.wait({answer}, timeout=1)
         reading.cancel()
         await asyncio.wait({reading})
         reader.terminate()
