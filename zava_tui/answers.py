@@ -130,3 +130,51 @@ class SetupProgress:
     overall: float
     detail: str
     place: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class BrowsedColumn:
+    """A column of a table that is browsed: its label for people and what may be done with it."""
+
+    name: str
+    type: str
+    label: str
+    sortable: bool
+    filters: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RowLink:
+    """Where one can go on from a row: another table, its columns filtered by this row's."""
+
+    label: str
+    table: str
+    filters: tuple[tuple[str, str], ...]
+    """Pairs of the other table's column and this table's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """A condition on a column, such as `total_amount >= 500`."""
+
+    column: str
+    operator: str
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some rows of a table; `cursor` leads to those that follow, None at the end.
+
+    `total` counts all rows that pass the filters where that is cheap, on a first page only.
+    """
+
+    table: str
+    columns: tuple[BrowsedColumn, ...]
+    rows: list[list[Any]]
+    sort: str
+    cursor: str | None
+    total: int | None
+    total_is_exact: bool
+    links: tuple[RowLink, ...]
+    elapsed_ms: float

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import importlib
 import signal
 import time
 import traceback
 from contextlib import AsyncExitStack, suppress
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import App, SystemCommand
@@ -16,6 +18,8 @@ from textual.worker import Worker, WorkerState
 
 from zava_tui.heavy import load
 from zava_tui.messages import LinkChanged, WorkFailed
+from zava_tui.modes import HOME, MODES, SENTENCES
+from zava_tui.screens.mode import ModeScreen
 from zava_tui.screens.overview import OverviewScreen
 from zava_tui.setup_log import SetupLog
 from zava_tui.themes import DARK, THEMES
@@ -28,6 +32,7 @@ if TYPE_CHECKING:
 
     from zava_tui.answers import SetupProgress, ToolError
     from zava_tui.backend import Backend
+    from zava_tui.client import Client
     from zava_tui.link_states import LinkState
     from zava_tui.preparation import DemoUser
     from zava_tui.screens.first_start import FirstStartScreen
@@ -45,11 +50,16 @@ class ZavaApp(App[None]):
 
     TITLE = "Zava"
     CSS_PATH = "styles/overview.tcss"
+    DEFAULT_MODE = HOME
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+p", "command_palette", "commands", show=False, priority=True),
         Binding("f1", "help", "help", tooltip="What this screen shows, and its keys"),
         Binding("q", "quit", "quit", tooltip="Leave Zava"),
         Binding("ctrl+q", "quit", "quit", show=False, priority=True),
+        *(
+            Binding(str(place), f"mode('{name}')", title, show=False)
+            for place, (name, title) in enumerate(MODES.items(), start=1)
+        ),
     ]
 
     def __init__(
@@ -71,13 +81,12 @@ class ZavaApp(App[None]):
         self._has_been_live = False
         self._session_ended = asyncio.Event()
         self._session_ended.set()
+        self._link: tuple[LinkState, Client | None] | None = None
+        self._opened: dict[str, ModeScreen] = {HOME: self.overview}
+        self.add_mode(HOME, lambda: self.overview)
         for ours in THEMES.values():
             self.register_theme(ours)
         self.theme = theme
-
-    def get_default_screen(self) -> Screen[None]:
-        """The overview is home."""
-        return self.overview
 
     def on_mount(self) -> None:
         """Paint first; whatever takes long comes after."""
@@ -184,7 +193,39 @@ class ZavaApp(App[None]):
         elif isinstance(message.state, Live):
             self._has_been_live = True
             self._hide_card()
-        self.overview.link_changed(message.state, message.client)
+        self._link = (message.state, message.client)
+        for screen in self._opened.values():
+            screen.link_changed(message.state, message.client)
+
+    # The screens.
+
+    async def action_mode(self, name: str) -> None:
+        """Show another screen; what lies over one has to be answered first."""
+        if self.screen.is_modal or self._shown is self._opened.get(name):
+            return
+        screen = self._opened.get(name)
+        if screen is not None:
+            await self.switch_mode(name)
+            return
+        screen = await self._made(name)
+        if name in self._opened:
+            return
+        self._opened[name] = screen
+        self.add_mode(name, lambda: screen)
+        await self.switch_mode(name)
+        if self._link is not None:
+            screen.link_changed(*self._link)
+
+    async def _made(self, name: str) -> ModeScreen:
+        module = f"zava_tui.screens.{name}"
+        await load(module)
+        make = importlib.import_module(module).SCREEN
+        screen: ModeScreen = make(self._clock)
+        return screen
+
+    @property
+    def _shown(self) -> Screen[object]:
+        return self.screen_stack[0]
 
     # The first-start card, shown only to those who have to wait. Who has data on the screen keeps
     # them in sight: the first line and the panels say that the database is being recovered.
@@ -218,8 +259,8 @@ class ZavaApp(App[None]):
         """Say what the screen shows and which keys it has."""
         from zava_tui.screens.help import HelpScreen
 
-        if not isinstance(self.screen, HelpScreen):
-            self.push_screen(HelpScreen(self.overview.panels))
+        if isinstance(self._shown, ModeScreen) and not isinstance(self.screen, HelpScreen):
+            self.push_screen(HelpScreen(self._shown))
 
     def get_key_display(self, binding: Binding) -> str:
         """`ctrl+p` rather than `^p`."""
@@ -228,8 +269,13 @@ class ZavaApp(App[None]):
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """Every action, in a sentence, for the palette."""
-        if screen is self.overview:
-            yield from self.overview.commands()
+        if isinstance(screen, ModeScreen):
+            yield from screen.commands()
+            for name, title in MODES.items():
+                if name != screen.MODE:
+                    yield SystemCommand(
+                        f"Screen: {title}", SENTENCES[name], partial(self.action_mode, name)
+                    )
         yield SystemCommand("Help", "What this screen shows, and its keys", self.action_help)
         for name in THEMES:
             title = f"Theme: {name.removeprefix('zava-')}"

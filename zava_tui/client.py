@@ -7,15 +7,20 @@ Importing the SDK takes the better part of a second, so nothing here imports it 
 from __future__ import annotations
 
 import asyncio
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Protocol
 
 from zava_tui.answers import (
     DISCONNECTED,
+    BrowsedColumn,
     Column,
+    Filter,
     Hit,
     Identity,
+    Page,
     PoolHealth,
     ResultTable,
+    RowLink,
     SearchHits,
     SetupProgress,
     SlowQueries,
@@ -24,12 +29,13 @@ from zava_tui.answers import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     import mcp
 
 REQUEST_SECONDS = 45.0
 """Above the server's own limit for a statement, so that its answer comes first."""
+PAGE_ROWS = 100
 FIRST_START_SECONDS = 600.0
 """The first call may wait for the making of the database."""
 
@@ -45,6 +51,15 @@ class Client(Protocol):
 
     async def search(self, description: str, max_rows: int = 20) -> SearchHits:
         """Find products by what a customer describes."""
+
+    async def browse(
+        self,
+        table: str,
+        filters: Sequence[Filter] = (),
+        sort: str | None = None,
+        cursor: str | None = None,
+    ) -> Page:
+        """A page of a table's rows."""
 
     async def slow_queries(self, limit: int = 50) -> SlowQueries:
         """The statements that took the most time."""
@@ -106,6 +121,46 @@ class McpClient:
             for hit in answer["hits"]
         )
         return SearchHits(hits, answer["notice"], answer["elapsed_ms"])
+
+    async def browse(
+        self,
+        table: str,
+        filters: Sequence[Filter] = (),
+        sort: str | None = None,
+        cursor: str | None = None,
+    ) -> Page:
+        """A page of a table's rows."""
+        answer = await self._call(
+            "browse_table",
+            {
+                "table": table,
+                "filters": [asdict(condition) for condition in filters],
+                "sort": sort,
+                "cursor": cursor,
+                "limit": PAGE_ROWS,
+            },
+        )
+        return Page(
+            table=answer["table"],
+            columns=tuple(
+                BrowsedColumn(c["name"], c["type"], c["label"], c["sortable"], tuple(c["filters"]))
+                for c in answer["columns"]
+            ),
+            rows=answer["rows"],
+            sort=answer["sort"],
+            cursor=answer["next_cursor"],
+            total=answer["total"],
+            total_is_exact=answer["total_is_exact"],
+            links=tuple(
+                RowLink(
+                    link["label"],
+                    link["table"],
+                    tuple((pair["column"], pair["from"]) for pair in link["filters"]),
+                )
+                for link in answer["links"]
+            ),
+            elapsed_ms=answer["elapsed_ms"],
+        )
 
     async def slow_queries(self, limit: int = 50) -> SlowQueries:
         """The statements that took the most time."""

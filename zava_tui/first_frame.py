@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from zava_tui.layout import CARDS, PANELS, Layout
+from zava_tui.modes import MODES, MODES_GAP, NAME_ROOM, mode_labels, width_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -69,7 +70,7 @@ def first_frame(width: int, height: int) -> Canvas:
     canvas = Canvas(width, height)
     layout = Layout.of(width, height)
     canvas.write(1, 0, "Zava", "primary")
-    canvas.write(max(6, width - 1 - len(STARTING)), 0, STARTING, "quiet")
+    _first_line(canvas, width)
     top = 1
     for left, right, name in _shared(width, layout.cards):
         if not layout.low:
@@ -90,6 +91,17 @@ def first_frame(width: int, height: int) -> Canvas:
             for left, right, title in _shared(width, titles[2 * row : 2 * row + 2]):
                 _panel(canvas, left, upper, right - left, lower - upper, title)
     return canvas
+
+
+def _first_line(canvas: Canvas, width: int) -> None:
+    state = max(6, width - 1 - len(STARTING))
+    canvas.write(state, 0, STARTING, "quiet")
+    current = next(iter(MODES))
+    labels = mode_labels(current, width - 2 - len(STARTING) - MODES_GAP - NAME_ROOM)
+    x = state - MODES_GAP - width_of(labels)
+    for name, label in labels:
+        canvas.write(x, 0, label, "primary" if name == current else "quiet")
+        x += len(label) + 2
 
 
 def _panel(canvas: Canvas, x: int, y: int, width: int, height: int, title: str) -> None:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from textual.widgets import Input, TextArea
 
+from tests.ui.scripted_tables import page_of
 from zava_tui.answers import (
     Column,
+    Filter,
     Hit,
     Identity,
+    Page,
     PoolHealth,
     ResultTable,
     SearchHits,
@@ -133,6 +136,8 @@ class ScriptedClient:
         self.on_query: Callable[[str], Awaitable[ResultTable]] | None = None
         self.on_revenue: Callable[[str], Awaitable[ResultTable]] | None = None
         self.on_search: Callable[[str], Awaitable[SearchHits]] | None = None
+        self.on_browse: Callable[[str], Awaitable[Page]] | None = None
+        self.browsed: list[tuple[str, tuple[Filter, ...], str | None, str | None]] = []
 
     async def whoami(self, report: Callable[[SetupProgress], None]) -> Identity:
         return MAYA
@@ -148,6 +153,18 @@ class ScriptedClient:
     async def search(self, description: str, max_rows: int = 20) -> SearchHits:
         self.searches.append(description)
         return await self.on_search(description) if self.on_search else DRIPPING_TAP
+
+    async def browse(
+        self,
+        table: str,
+        filters: Sequence[Filter] = (),
+        sort: str | None = None,
+        cursor: str | None = None,
+    ) -> Page:
+        self.browsed.append((table, tuple(filters), sort, cursor))
+        if self.on_browse:
+            return await self.on_browse(table)
+        return page_of(table, filters, sort, cursor)
 
     async def slow_queries(self, limit: int = 50) -> SlowQueries:
         return SLOW

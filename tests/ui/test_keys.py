@@ -225,6 +225,7 @@ async def test_the_palette_knows_every_action() -> None:
             "Go to search",
             "Go to slow queries",
             "Go to pool",
+            "Screen: Browse",
             "Help",
             "Theme: dark",
             "Theme: light",

@@ -264,3 +264,49 @@ async def until_shown_in_frame(pilot: Pilot[Any], text: str) -> None:
     """Wait for `text` over or in a furnished overview."""
     await until_furnished(pilot)
     await until_shown(pilot, text)
+
+
+class TestBrowse:
+    """The tables on the left, the rows under a filter line, the present row as a card."""
+
+    @every_size
+    def test_the_newest_orders(self, snap_compare: Compare, size: tuple[int, int]) -> None:
+        app, _, _ = scripted_app()
+        assert snap_compare(app, terminal_size=size, run_before=browsing)
+
+    def test_the_lines_of_an_order(self, snap_compare: Compare) -> None:
+        app, _, _ = scripted_app()
+
+        async def go(pilot: Pilot[Any]) -> None:
+            await browsing(pilot)
+            await pilot.press("enter")
+            await until_shown(pilot, "Shutoff Valve")
+
+        assert snap_compare(app, terminal_size=(120, 40), run_before=go)
+
+    def test_a_filter_that_is_none(self, snap_compare: Compare) -> None:
+        app, _, _ = scripted_app()
+
+        async def go(pilot: Pilot[Any]) -> None:
+            await browsing(pilot)
+            await pilot.press("slash", *"total>much", "enter")
+            await until_shown(pilot, "is a number")
+            pilot.app.screen.set_focus(None)
+
+        assert snap_compare(app, terminal_size=(120, 40), run_before=go)
+
+    def test_nothing_fits(self, snap_compare: Compare) -> None:
+        app, _, _ = scripted_app()
+
+        async def go(pilot: Pilot[Any]) -> None:
+            await browsing(pilot)
+            await pilot.press("slash", *"total>999999", "enter")
+            await until_shown(pilot, "No row fits")
+
+        assert snap_compare(app, terminal_size=(120, 40), run_before=go)
+
+
+async def browsing(pilot: Pilot[Any]) -> None:
+    await until_live(pilot)
+    await pilot.press("2")
+    await until_shown(pilot, "63.92")

@@ -15,9 +15,10 @@ from textual_fastdatatable.backend import DataTableBackend
 from zava_tui import format as fmt
 from zava_tui.answers import ResultTable
 from zava_tui.panels.cells import EMPTY, NULL, cell_format, cell_text, column_widths
+from zava_tui.styles import stylesheet
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from textual.binding import BindingType
     from textual.widget import Widget
@@ -104,11 +105,18 @@ class ResultBackend(DataTableBackend[ResultTable]):
     def _read_only(self, *_: object, **__: object) -> NoReturn:
         raise TypeError("a result cannot be changed")
 
-    append_column = append_rows = drop_row = update_cell = sort = _read_only
+    def append_rows(self, records: Iterable[Iterable[Any]]) -> list[int]:
+        """Results are whole; subclasses may grow."""
+        raise TypeError("a result cannot be changed")
+
+    append_column = drop_row = update_cell = sort = _read_only
 
 
 class ResultGrid(DataTable, inherit_bindings=False):
     """A result with a cell cursor. Tab leaves it, unlike in its base class."""
+
+    DEFAULT_CSS = stylesheet("grid")
+    SCOPED_CSS = False
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up,k", "cursor_up", "Up", show=False),
@@ -123,8 +131,10 @@ class ResultGrid(DataTable, inherit_bindings=False):
         Binding("ctrl+down,ctrl+end,G", "cursor_table_end", "Last row", show=False),
     ]
 
+    BACKEND: ClassVar[type[ResultBackend]] = ResultBackend
+
     def __init__(self, result: ResultTable, room: int) -> None:
-        backend = ResultBackend(result)
+        backend = self.BACKEND(result)
         names = [fmt.visible(column.name) for column in result.columns]
         wanted = [
             max(cell_len(name), width)

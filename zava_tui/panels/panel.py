@@ -88,6 +88,8 @@ class Panel(Vertical):
     KEYS: ClassVar[tuple[tuple[str, str], ...]] = ()
     """Its keys and what they do, for the help screen."""
     PERIOD: ClassVar[float | None] = None
+    HAS_AGE: ClassVar = True
+    """Whether the border says how fresh the data are."""
     FOCUS: ClassVar[tuple[str, ...]] = ()
     """What takes the focus when the panel is gone to: the first of these that is there."""
 
@@ -146,6 +148,11 @@ class Panel(Vertical):
         self._now = now
         self._draw_border()
 
+    def redraw_title(self) -> None:
+        """The title has changed."""
+        self._drawn = ()
+        self._draw_border()
+
     def remark(self, text: str) -> None:
         """A few words about the data, beside their age in the border."""
         self._remark = text
@@ -179,13 +186,13 @@ class Panel(Vertical):
         self._drawn = drawing
         line = "$border" if self.has_focus_within else "$rule"
         title = Content.styled(self.title, "bold" if self.has_focus_within else "")
-        state = styled(note)
+        state = styled(note) if self.HAS_AGE else Content("")
         if self._remark:
-            remark = Content.styled(f"{self._remark} · ", "$quiet")
+            remark = Content.styled(f"{self._remark}{' · ' if state else ''}", "$quiet")
             if title.cell_length + remark.cell_length + state.cell_length + 3 <= room:
                 state = remark + state
         fill = room - title.cell_length - state.cell_length - 2
-        if fill < 1:
+        if fill < 1 or not state:
             self.border_title = title
             return
         self.border_title = Content.assemble(

@@ -1,4 +1,4 @@
-"""The first line: who we are on the left, how the link to the server is on the right."""
+"""The first line: who we are, the screens there are, how the link to the server is."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from zava_tui import format as fmt
+from zava_tui.modes import HOME, MODES_GAP, NAME_ROOM, mode_labels
 from zava_tui.panels.panel import Freshness, freshness_note, styled
 from zava_tui.panels.revenue_strip import PERIOD
 
@@ -29,8 +30,9 @@ ROLES = {
 class TopBar(Static):
     """One line that always says whether what one sees is true now."""
 
-    def __init__(self) -> None:
+    def __init__(self, mode: str) -> None:
         super().__init__("", markup=False)
+        self._mode = mode
         self._identity: Identity | None = None
         self._state: LinkState | None = None
         self._updated_at: float | None = None
@@ -69,19 +71,35 @@ class TopBar(Static):
         """The line in the present width."""
         width = self.size.width
         state = styled(self._note()).truncate(max(0, width - 6), ellipsis=True)
+        modes = self._modes(width - state.cell_length)
+        right = Content.assemble(modes, " " * MODES_GAP, state) if modes else state
+        name = self._who(width - right.cell_length - 2)
+        name = name.truncate(max(0, width - right.cell_length - 1), ellipsis=True)
+        gap = max(1, width - name.cell_length - right.cell_length)
+        return Content.assemble(name, " " * gap, right)
+
+    def _modes(self, room: int) -> Content:
+        """The screens and their keys, to be clicked as well."""
+        return Content("  ").join(
+            Content.from_markup(
+                f"[@click=app.mode('{name}')]$label[/]", label=label
+            ).stylize_before("bold $accent" if name == self._mode else "$quiet")
+            for name, label in mode_labels(self._mode, room - MODES_GAP - NAME_ROOM)
+        )
+
+    def _who(self, room: int) -> Content:
+        """Whose stores these are, as precisely as there is room for."""
         name = Content.styled("Zava", "bold $accent")
-        if self._identity is not None:
-            name += Content.assemble("  ", (fmt.visible(self._identity.display_name), "bold"))
-            role = ROLES.get(self._identity.role, self._identity.role)
-            stores = ", ".join(self._identity.stores)
-            for detail in (f"{role} · {stores}", role):
-                longer = name + Content.styled(f"  {fmt.visible(detail)}", "$quiet")
-                if longer.cell_length + state.cell_length + 2 <= width:
-                    name = longer
-                    break
-        name = name.truncate(max(0, width - state.cell_length - 1), ellipsis=True)
-        gap = max(1, width - name.cell_length - state.cell_length)
-        return Content.assemble(name, " " * gap, state)
+        if self._identity is None:
+            return name
+        name += Content.assemble("  ", (fmt.visible(self._identity.display_name), "bold"))
+        role = ROLES.get(self._identity.role, self._identity.role)
+        stores = ", ".join(self._identity.stores)
+        for detail in (f"{role} · {stores}", role):
+            longer = name + Content.styled(f"  {fmt.visible(detail)}", "$quiet")
+            if longer.cell_length <= room:
+                return longer
+        return name
 
     def _note(self) -> fmt.Note:
         if self._state is None:
@@ -105,4 +123,6 @@ class TopBar(Static):
             case Live():
                 if self._trouble is not None:
                     return fmt.Note(f"✖ {self._trouble}", "bad")
+                if self._mode != HOME:
+                    return fmt.Note("● connected", "good")
                 return freshness_note(Freshness(self._updated_at, PERIOD, True), self._now)

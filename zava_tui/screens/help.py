@@ -8,31 +8,21 @@ from textual.binding import Binding
 from textual.content import Content
 from textual.widgets import Static
 
+from zava_tui.modes import MODES
 from zava_tui.screens.card import Card, CardScreen
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     from textual.app import ComposeResult
     from textual.binding import BindingType
 
-    from zava_tui.panels.panel import Panel
+    from zava_tui.screens.mode import ModeScreen
 
-KEYS = (
-    ("tab", "to the next part; shift+tab goes back"),
-    ("e", "to the SQL editor"),
-    ("/", "to the search field"),
-    ("F5", "run the statement in the editor"),
-    ("z", "give the panel all the room, or show all again"),
-    ("[ ]", "the panel before, the next panel"),
-    ("escape", "one step back: stop, leave the field, show all"),
+EVERYWHERE = (
+    ("1 2 …", "the screens, as the first line names them"),
     ("ctrl+p", "all commands, by name"),
     ("q", "quit; ctrl+q where q is a letter"),
-)
-STRIP = (
-    "Revenue of your stores from completed orders, today in each store's own time zone. Today is "
-    "compared with the same weekday last week up to this time of day; 7 and 30 days, which include "
-    "today so far, with the same length before. A basket is revenue per order."
 )
 
 
@@ -41,20 +31,19 @@ class HelpScreen(CardScreen[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,f1,q,enter", "dismiss", "close")]
 
-    def __init__(self, panels: Sequence[Panel]) -> None:
+    def __init__(self, screen: ModeScreen) -> None:
         super().__init__()
-        self._panels = panels
+        self._about = screen
 
     def compose(self) -> ComposeResult:
         """One long text to scroll."""
-        with Card("Help: overview", "↑ ↓ scroll · escape closes", "escape closes"):
+        title = f"Help: {MODES[self._about.MODE].lower()}"
+        with Card(title, "↑ ↓ scroll · escape closes", "escape closes"):
             yield Static(Content("\n").join(self._lines()), markup=False)
 
     def _lines(self) -> Iterable[Content]:
-        yield from _section("Keys", "", KEYS)
-        yield from _section("The strip", STRIP, ())
-        for panel in self._panels:
-            yield from _section(panel.title, panel.SUMMARY, panel.KEYS)
+        for title, text, keys in self._about.about():
+            yield from _section(title, text, (*keys, *EVERYWHERE) if title == "Keys" else keys)
 
 
 def _section(title: str, text: str, keys: Iterable[tuple[str, str]]) -> Iterable[Content]:

@@ -9,17 +9,15 @@ from textual import on
 from textual.app import SystemCommand
 from textual.binding import Binding
 from textual.containers import Container
-from textual.screen import Screen
-from textual.worker import Worker, WorkerState
 
 from zava_tui.heavy import load
 from zava_tui.layout import PANELS, Layout
-from zava_tui.messages import QuerySubmitted, SearchRequested, WorkFailed
-from zava_tui.panels.key_line import KeyLine
+from zava_tui.messages import QuerySubmitted, SearchRequested
 from zava_tui.panels.panel import Panel
 from zava_tui.panels.revenue_strip import FigureCard, RevenueStrip
 from zava_tui.panels.tab_line import TabLine
 from zava_tui.panels.top_bar import TopBar
+from zava_tui.screens.mode import ModeScreen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -32,6 +30,20 @@ if TYPE_CHECKING:
     from zava_tui.feeds import Feeds
     from zava_tui.link_states import LinkState
 
+KEYS = (
+    ("tab", "to the next part; shift+tab goes back"),
+    ("e", "to the SQL editor"),
+    ("/", "to the search field"),
+    ("F5", "run the statement in the editor"),
+    ("z", "give the panel all the room, or show all again"),
+    ("[ ]", "the panel before, the next panel"),
+    ("escape", "one step back: stop, leave the field, show all"),
+)
+STRIP = (
+    "Revenue of your stores from completed orders, today in each store's own time zone. Today is "
+    "compared with the same weekday last week up to this time of day; 7 and 30 days, which include "
+    "today so far, with the same length before. A basket is revenue per order."
+)
 FIELDS = ("sql-editor", "search-field")
 """Where keys are text."""
 
@@ -48,10 +60,11 @@ class PanelFrame(Panel):
         return ()
 
 
-class OverviewScreen(Screen[None]):
+class OverviewScreen(ModeScreen):
     """Home."""
 
-    AUTO_FOCUS = ""
+    MODE = "overview"
+    KEYS: ClassVar = KEYS
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("e", "editor", "editor", tooltip="Write SQL"),
         Binding("slash", "search", "search", key_display="/", tooltip="Find a product"),
@@ -63,26 +76,23 @@ class OverviewScreen(Screen[None]):
     ]
 
     def __init__(self, clock: Callable[[], float]) -> None:
-        super().__init__()
-        self._clock = clock
+        super().__init__(clock)
         self._client: Client | None = None
         self._feeds: Feeds | None = None
         self._current = "query"
 
-    def compose(self) -> ComposeResult:
+    def compose_body(self) -> ComposeResult:
         """The frame of everything, from widgets that are quick to import."""
-        yield TopBar()
         yield RevenueStrip()
         yield TabLine(PANELS)
         with Container(id="panels"):
             for name in PANELS:
                 yield PanelFrame(name)
-        yield KeyLine()
 
     def on_mount(self) -> None:
         """Let the ages grow."""
+        super().on_mount()
         self._mark_current(self._current)
-        self.set_interval(1.0, self._tick)
 
     async def furnish(self) -> None:
         """Put the panels into their frames, once their libraries are imported."""
@@ -109,7 +119,7 @@ class OverviewScreen(Screen[None]):
             await area.remove_children()
             await area.mount(*fed.panels)
         self._mark_current(self._current)
-        self._feeds = Feeds(self, self._clock, fed)
+        self._feeds = Feeds(self, self.clock, fed)
         if self._client is not None:
             self._feeds.connect(self._client)
 
@@ -124,7 +134,7 @@ class OverviewScreen(Screen[None]):
         """Show the link's state, and ask for data while it is live."""
         from zava_tui.link_states import Preparing, Starting
 
-        self.query_one(TopBar).link_changed(state, self._clock())
+        super().link_changed(state, client)
         changed = client is not self._client
         self._client = client
         if self._feeds is None:
@@ -147,17 +157,6 @@ class OverviewScreen(Screen[None]):
         """Look for what a panel wants."""
         if self._feeds is not None:
             self._feeds.search(message.description)
-
-    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
-        """Tell the app of a worker that failed."""
-        if event.state is WorkerState.ERROR and event.worker.error is not None:
-            self.post_message(WorkFailed(event.worker.error))
-
-    def _tick(self) -> None:
-        now = self._clock()
-        self.query_one(TopBar).tick(now)
-        for panel in self.panels:
-            panel.tick(now)
 
     # Layout: all panels, or one at a time.
 
@@ -241,6 +240,11 @@ class OverviewScreen(Screen[None]):
         else:
             self.remove_class("-zoomed")
             self.refresh_bindings()
+
+    def about(self) -> Iterable[tuple[str, str, tuple[tuple[str, str], ...]]]:
+        """As every screen, with the strip."""
+        keys, *panels = super().about()
+        yield from (keys, ("The strip", STRIP, ()), *panels)
 
     def commands(self) -> Iterable[SystemCommand]:
         """The screen's actions, for the palette."""

@@ -1,0 +1,36 @@
+"""The screens one switches between. Plain values, known before Textual is imported."""
+
+from __future__ import annotations
+
+MODES = {"overview": "Overview", "browse": "Browse"}
+"""Titles by name; the key of each is its place, counted from 1."""
+HOME = "overview"
+SENTENCES = {
+    "overview": "Revenue at a glance and four live panels",
+    "browse": "Orders, customers, products and stock, row by row, without SQL",
+}
+"""What each is for."""
+NAME_ROOM = 22
+"""Cells of the first line that are kept for who we are."""
+MODES_GAP = 3
+"""Cells between the modes and the state of the link."""
+
+
+def mode_labels(current: str, room: int) -> list[tuple[str, str]]:
+    """Name and label of each mode for a line with `room` cells; empty where not even keys fit.
+
+    Labels are two cells apart. Narrow lines name only the current mode.
+    """
+    for named in (MODES, {current}, ()):
+        labels = [
+            (name, f"{place} {title}" if name in named else str(place))
+            for place, (name, title) in enumerate(MODES.items(), start=1)
+        ]
+        if width_of(labels) <= room:
+            return labels
+    return []
+
+
+def width_of(labels: list[tuple[str, str]]) -> int:
+    """Cells that a line of labels takes."""
+    return sum(len(label) for _, label in labels) + 2 * max(0, len(labels) - 1)
