@@ -27,13 +27,12 @@ _STOCK = """(
 _NO_STOCK = "NULL::bigint"
 
 _CARRIED = """
-    SELECT i.product_id FROM retail.inventory AS i
-    WHERE i.store_id = ANY ($6::uuid[]) AND ($5::uuid IS NULL OR i.store_id = $5)
-        AND (NOT $4::boolean OR i.stock_level > 0)
+    i.store_id = ANY ($6::uuid[]) AND ($5::uuid IS NULL OR i.store_id = $5)
+    AND (NOT $4::boolean OR i.stock_level > 0)
 """
-_IN_STORES = f"p.product_id IN ({_CARRIED})"
-# OFFSET 0 keeps the planner from gathering all that the stores carry first.
-_IN_STORES_EACH = f"EXISTS ({_CARRIED} AND i.product_id = p.product_id OFFSET 0)"
+_IN_STORES = f"""
+    EXISTS (SELECT FROM retail.inventory AS i WHERE i.product_id = p.product_id AND {_CARRIED})
+"""
 _ANYWHERE = "NOT $4::boolean AND $5::uuid IS NULL AND $6::uuid[] IS NOT NULL"
 
 # Categories and types are looked up first, so that products can be found by their index.
@@ -49,6 +48,14 @@ _PASSES = """
     )))
     AND ($2::float8 IS NULL OR p.base_price >= $2::float8::numeric)
     AND ($3::float8 IS NULL OR p.base_price <= $3::float8::numeric)
+"""
+_LISTED = "SELECT p.product_id FROM retail.products AS p WHERE {passes} AND {anywhere}"
+# From the stores' side, so that products need not be read unless something else is asked of them:
+# PostgreSQL then leaves out the outer join.
+_LISTED_IN_STORES = """
+    SELECT DISTINCT i.product_id
+    FROM retail.inventory AS i LEFT JOIN retail.products AS p USING (product_id)
+    WHERE {carried} AND {passes}
 """
 _ALL_PASS = f"""
     $1::text IS NULL AND $2::float8 IS NULL AND $3::float8 IS NULL AND {_ANYWHERE}
@@ -88,20 +95,20 @@ class Search:
 
 def _search(sql: str) -> Search:
     return Search(
-        with_stores=_written_out(sql, _STOCK, _ANYWHERE, _ANYWHERE),
-        carried=_written_out(sql, _STOCK, _IN_STORES, _IN_STORES_EACH),
-        without=_written_out(sql, _NO_STOCK, _ANYWHERE, _ANYWHERE),
+        with_stores=_written_out(sql, _STOCK, _ANYWHERE, _LISTED),
+        carried=_written_out(sql, _STOCK, _IN_STORES, _LISTED_IN_STORES),
+        without=_written_out(sql, _NO_STOCK, _ANYWHERE, _LISTED),
     )
 
 
-def _written_out(sql: str, stock: str, in_stores: str, in_stores_each: str) -> str:
+def _written_out(sql: str, stock: str, in_stores: str, listed: str) -> str:
     shown = {"columns": _COLUMNS, "products": _PRODUCTS, "stock": stock}
     return sql.format(
         **shown,
         first=FIRST,
         all_pass=_ALL_PASS,
         passes=f"{_PASSES} AND {in_stores}",
-        passes_each=f"{_PASSES} AND {in_stores_each}",
+        listed=listed.format(passes=_PASSES, carried=_CARRIED, anywhere=_ANYWHERE),
         agreeing=_AGREEING.format(**shown),
     )
 
@@ -119,7 +126,7 @@ WHERE (
     zava.sku_key(p.sku) = ANY ($8::text[])
     OR md5(zava.name_key(p.name)) = md5(zava.name_key($7))
     OR zava.sku_key(p.sku) ~>=~ $9::text AND zava.sku_key(p.sku) ~<~ ($9::text || '~')
-) AND {passes_each}
+) AND {passes}
 ORDER BY array_position(ARRAY['sku', 'name', 'start'], found.by), p.sku
 LIMIT 100
 """)
@@ -147,8 +154,10 @@ WITH first AS MATERIALIZED (
 ),
 passing AS MATERIALIZED (
     SELECT f.product_id, f.similarity
-    FROM first AS f JOIN retail.products AS p USING (product_id)
-    WHERE {passes_each}
+    FROM first AS f CROSS JOIN LATERAL (
+        -- OFFSET 0: product by product. The planner would list all that pass.
+        SELECT FROM retail.products AS p WHERE p.product_id = f.product_id AND {passes} OFFSET 0
+    ) AS passes
     ORDER BY f.similarity DESC
     LIMIT $13::integer
 ),
@@ -162,7 +171,7 @@ nearest AS MATERIALIZED (
     SELECT f.product_id, f.similarity
     FROM retail.search_products_by_description(
         $7, $9::float8 - $12::float8, $13, $8,
-        array(SELECT p.product_id FROM retail.products AS p WHERE {passes})
+        array({listed})
     ) AS f
     WHERE NOT (SELECT so FROM enough)
 ),
@@ -211,7 +220,7 @@ matching AS MATERIALIZED (
 best AS MATERIALIZED (
     SELECT p.product_id, m.similarity
     FROM matching AS m JOIN {products} USING (product_id)
-    WHERE m.similarity >= $9::float8 AND {passes_each}
+    WHERE m.similarity >= $9::float8 AND {passes}
     ORDER BY m.similarity DESC, p.sku
     LIMIT $10::integer
 ),
