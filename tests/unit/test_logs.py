@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import structlog
 
+from zava_server.infrastructure import logs
 from zava_server.infrastructure.logs import configure_logs
 from zava_server.infrastructure.request_ids import request
 
@@ -88,6 +89,24 @@ def test_an_error_is_logged_with_its_places_and_without_its_words(
     assert "jane" not in capsys.readouterr().err
 
 
+def test_the_file_is_rotated_and_followed_where_another_server_rotated_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logs, "_FILE_BYTES", 2000)
+    file = tmp_path / "zava.log"
+    configure_logs("INFO", file)
+    logging.getLogger("zava").info("before")
+    file.rename(tmp_path / "zava.log.1")
+    logging.getLogger("zava").info("after")
+    assert "before" in (tmp_path / "zava.log.1").read_text()
+    assert "after" in file.read_text()
+    for number in range(200):
+        logging.getLogger("zava").info("line %d", number)
+    sizes = {kept.name: kept.stat().st_size for kept in tmp_path.iterdir()}
+    assert set(sizes) == {"zava.log", "zava.log.1", "zava.log.2", "zava.log.3"}
+    assert max(sizes.values()) <= 2000
+
+
 def test_each_line_of_a_call_has_its_id(tmp_path: Path) -> None:
     configure_logs("INFO", tmp_path / "zava.log")
     with request("whoami") as request_id:
@@ -96,4 +115,4 @@ def test_each_line_of_a_call_has_its_id(tmp_path: Path) -> None:
     structlog.get_logger("zava").info("outside")
     lines = [json.loads(line) for line in (tmp_path / "zava.log").read_text().splitlines()]
     assert [line.get("request_id") for line in lines] == [request_id, request_id, None]
-    assert lines[0]["operation"] == "whoami"
+    assert lines[0]["tool"] == "whoami"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import logging.handlers
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -59,7 +60,19 @@ def configure_logs(level: str, file: Path | None) -> None:
 
 
 class _LogFile(logging.handlers.RotatingFileHandler):
-    """Makes its directory when it is needed, and gives up at the first line it cannot write."""
+    """Makes its directory when it is needed, and gives up at the first line it cannot write.
+
+    Where several servers write to one file, each goes on in the new one once any has rotated it.
+    """
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Writes a line to where the name leads now."""
+        # Until the first line there is no stream, whatever the stubs say.
+        stream: TextIOWrapper | None = self.stream
+        if stream is not None and _has_moved(stream, self.baseFilename):
+            stream.close()
+            self.stream = None
+        super().emit(record)
 
     def _open(self) -> TextIOWrapper:
         Path(self.baseFilename).parent.mkdir(parents=True, exist_ok=True)
@@ -74,6 +87,13 @@ class _LogFile(logging.handlers.RotatingFileHandler):
         root = logging.getLogger()
         root.removeHandler(self)
         root.warning("the log file cannot be written: %s", error.strerror)
+
+
+def _has_moved(stream: TextIOWrapper, name: str) -> bool:
+    try:
+        return not os.path.samestat(os.fstat(stream.fileno()), Path(name).stat())
+    except OSError:
+        return True
 
 
 def _without_traceback(_: object, __: str, event: EventDict) -> EventDict:

@@ -16,11 +16,11 @@ _current: ContextVar[str] = ContextVar("request_id", default="")
 
 
 @contextmanager
-def request(operation: str) -> Iterator[str]:
+def request(tool: str) -> Iterator[str]:
     """A new id, which holds in the body of a `with`, tasks and threads begun there included."""
     fresh = secrets.token_hex(4)
     token = _current.set(fresh)
-    bound = structlog.contextvars.bind_contextvars(request_id=fresh, operation=operation)
+    bound = structlog.contextvars.bind_contextvars(request_id=fresh, tool=tool)
     try:
         yield fresh
     finally:
