@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import logging
 import socket
 import traceback
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 
 from tests.integration.openai_stand_in import KEY, MODEL, Fault, OpenAIStandIn, word_vector
+from zava_server.infrastructure.embedders import openai_client
 from zava_server.infrastructure.embedders.openai_compatible import (
     BATCH_TEXTS,
     MAX_TEXT_BYTES,
@@ -222,6 +224,20 @@ async def test_an_answer_without_embeddings_is_named(
     make: MakeEmbedder, endpoint: OpenAIStandIn, body: bytes
 ) -> None:
     endpoint.fault = Fault(200, body=body)
+    assert "holds no embeddings" in (await refusal(make())).message
+
+
+async def test_an_answer_larger_than_any_is_not_read_to_its_end(
+    make: MakeEmbedder, endpoint: OpenAIStandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(openai_client, "MOST_ANSWER_BYTES", 100_000)
+    endpoint.fault = Fault(200, body=b" " * 100_001)
+    assert "larger than any" in (await refusal(make())).message
+
+
+async def test_what_is_packed_is_not_unpacked(make: MakeEmbedder, endpoint: OpenAIStandIn) -> None:
+    bomb = gzip.compress(bytes(50_000_000))
+    endpoint.fault = Fault(200, {"content-encoding": "gzip"}, body=bomb)
     assert "holds no embeddings" in (await refusal(make())).message
 
 

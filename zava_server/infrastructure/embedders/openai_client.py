@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 from urllib.parse import parse_qs, urlsplit, urlunsplit
 
 from pydantic import SecretStr
@@ -10,6 +10,8 @@ from pydantic import SecretStr
 from zava_server.infrastructure.errors import ValidationError
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     import httpx2
     from openai import AsyncOpenAI
 
@@ -36,13 +38,24 @@ def checked_key(key: str) -> SecretStr:
     return SecretStr(key)
 
 
+MOST_ANSWER_BYTES = 64 * 1024 * 1024
+"""128 vectors of 16,000 dimensions as decimals are 45 MB."""
+
+
+class AnswerTooLarge(Exception):
+    """An answer has more than `MOST_ANSWER_BYTES`."""
+
+
 def connect(url: str, key: SecretStr) -> AsyncOpenAI:
     """A client for `url`. Call it in a thread: importing the SDK takes half a second."""
     import openai
 
     parts = urlsplit(url)
     api_version = parse_qs(parts.query).get("api-version")
-    http_client = openai.DefaultAsyncHttpxClient(event_hooks={"response": [_refuse_long_waits]})
+    http_client = openai.DefaultAsyncHttpxClient(
+        headers={"Accept-Encoding": "identity"},
+        event_hooks={"response": [_refuse_long_waits, _bound_the_answer]},
+    )
     client: AsyncOpenAI
     if api_version:
         client = openai.AsyncAzureOpenAI(
@@ -70,3 +83,27 @@ async def _refuse_long_waits(response: httpx2.Response) -> None:
         return
     if pause > response.request.extensions["timeout"]["read"]:
         response.headers["x-should-retry"] = "false"
+
+
+async def _bound_the_answer(response: httpx2.Response) -> None:
+    # Who compresses nevertheless is not understood: a little could become a lot.
+    response.headers.pop("content-encoding", None)
+    response.stream = _bounded(response.stream)
+
+
+def _bounded(stream: object) -> httpx2.AsyncByteStream:
+    import httpx2
+
+    class Bounded(httpx2.AsyncByteStream):
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            received = 0
+            async for chunk in cast("httpx2.AsyncByteStream", stream):
+                received += len(chunk)
+                if received > MOST_ANSWER_BYTES:
+                    raise AnswerTooLarge
+                yield chunk
+
+        async def aclose(self) -> None:
+            await cast("httpx2.AsyncByteStream", stream).aclose()
+
+    return Bounded()

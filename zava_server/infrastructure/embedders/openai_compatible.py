@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING
 
 from pydantic_core import from_json
 
-from zava_server.infrastructure.embedders.openai_client import checked_key, checked_url, connect
+from zava_server.infrastructure.embedders.openai_client import (
+    AnswerTooLarge,
+    checked_key,
+    checked_url,
+    connect,
+)
 from zava_server.infrastructure.errors import AIUnavailable
 
 if TYPE_CHECKING:
@@ -129,6 +134,11 @@ class OpenAIEmbedder:
             raise AIUnavailable(
                 f"The embedding endpoint did not answer within {seconds:g} seconds.",
                 "Try again, or check the endpoint at OPENAI_BASE_URL.",
+            ) from None
+        except AnswerTooLarge:
+            raise AIUnavailable(
+                "The embedding endpoint's answer is larger than any with embeddings.",
+                "Check the endpoint at OPENAI_BASE_URL.",
             ) from None
         except openai.APIError as error:
             # Not the endpoint's own words: they may quote the key.
