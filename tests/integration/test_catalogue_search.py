@@ -151,7 +151,9 @@ class TestAuto:
         answer = await search.search(seattle, SearchRequest(query))
         assert answer.hits
         assert all(hit.weak for hit in answer.hits)
-        assert answer.notice == f"Nothing here is called “{query}”; these come nearest."
+        assert answer.notice == (
+            f"No product is named “{query}”; these come nearest to it, and may or may not be right."
+        )
 
     @pytest.mark.parametrize("query", ["claw hammer", "primers", "plumbing", "smoke alarm"])
     async def test_what_the_shop_has_is_not_weak(

@@ -59,7 +59,10 @@ def notice_about(hits: Sequence[SearchHit], label: Sequence[str] | None) -> str 
     if not all(hit.weak for hit in hits):
         return None
     if label:
-        return f"Nothing here is called “{' '.join(label)}”; these come nearest."
+        name = " ".join(label)
+        return (
+            f"No product is named “{name}”; these come nearest to it, and may or may not be right."
+        )
     return "No product fits this well; these come nearest."
 
 

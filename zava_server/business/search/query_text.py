@@ -15,15 +15,18 @@ _CODE = re.compile(r"[^\W_]+(?:[-./_][^\W_]+)*")
 _SHORTEST_CODE, _LONGEST_CODE = 4, 32
 _LATIN_ENDS = 0x24F
 
-# Function words of languages that share the alphabet, without those that are English words too.
+# Function words of languages that share the alphabet. Those in the second list are English words or
+# names as well, and say something only beside one of the first.
 _FOREIGN_TEXT = """
-der das und ist nicht mein meine ein eine einen für mit auf zum zur dem den wie ich suche
-le les des une pour qui est pas mon dans avec sur du au aux je cherche comment
-el los las una para que mi mis con del por como necesito busco algo
-il lo gli una che non mio mia per come cerco qualcosa della
-het een voor mijn niet met ik zoek van
+der das und ist nicht mein meine ein eine einen für mit auf zum zur dem wie ich suche
+les des une un qui est pas dans avec sur du au aux je cherche comment
+el los las una para que mi mis del por como necesito busco algo
+il lo gli di che mio mia cerco qualcosa della nel alla
+het een voor mijn niet ik zoek
 uma meu minha não preciso
 """
+_PERHAPS_FOREIGN_TEXT = "die den an in im am le la de en pour mon con per come non van met op te"
+_PERHAPS_FOREIGN = frozenset(_PERHAPS_FOREIGN_TEXT.split())
 _FOREIGN = frozenset(_FOREIGN_TEXT.split())
 
 
@@ -75,4 +78,5 @@ def looks_foreign(query: str) -> bool:
         return True
     words = words_of(query)
     foreign = sum(word in _FOREIGN for word in words)
-    return foreign >= 1 and foreign * 4 >= len(words)
+    perhaps = sum(word in _PERHAPS_FOREIGN for word in words)
+    return foreign >= 1 and (foreign + perhaps) * 4 >= len(words)
