@@ -16,7 +16,7 @@ from zava_server.data.catalogue import Catalogue, Coverage
 from zava_server.data.identity import Identity
 from zava_server.data.transactions import ReadTransactions
 from zava_server.infrastructure.embedders.embedder import CachedEmbedder, Embedder
-from zava_server.infrastructure.embedders.local import LocalEmbedder
+from zava_server.infrastructure.embedders.local import PACKAGE_MODEL, LocalEmbedder
 from zava_server.infrastructure.errors import (
     AIUnavailable,
     AuthorizationError,
@@ -255,14 +255,22 @@ class TestWithoutMeaning:
         assert answer.mode == "lexical"
         assert "db embed" in (answer.notice or "")
 
+    async def test_a_server_of_another_model_than_the_catalogues_names_both(
+        self, transactions: ReadTransactions, seattle: Identity
+    ) -> None:
+        other = CatalogueSearch(Catalogue(transactions), OfAnotherModel())
+        answer = await other.search(seattle, SearchRequest("faucet washer"))
+        assert answer.mode == "lexical"
+        for part in ("unreachable", PACKAGE_MODEL, "db embed"):
+            assert part in (answer.notice or "")
+
     async def test_words_stand_in_while_most_vectors_are_missing(
         self, transactions: ReadTransactions, seattle: Identity
     ) -> None:
-        """Of the unreachable model the catalogue has no vector at all."""
-        bare = CatalogueSearch(Catalogue(transactions), BrokenEmbedder())
-        answer = await bare.search(seattle, SearchRequest("faucet washer"))
+        begun = CatalogueSearch(_HardlyBegun(transactions), BrokenEmbedder())
+        answer = await begun.search(seattle, SearchRequest("faucet washer"))
         assert (answer.mode, answer.hits[0].product.sku) == ("lexical", "PL-FRP-001")
-        assert "The search index is being made: 0 of 515 products" in (answer.notice or "")
+        assert "The search index is being made: 3 of 515 products" in (answer.notice or "")
 
 
 class _Covered(Catalogue):
@@ -270,6 +278,13 @@ class _Covered(Catalogue):
 
     async def coverage(self, identity: Identity, model: str) -> Coverage:
         return Coverage(1, 1)
+
+
+class _HardlyBegun(Catalogue):
+    """A catalogue whose vectors are still being made."""
+
+    async def coverage(self, identity: Identity, model: str) -> Coverage:
+        return Coverage(3, 515)
 
 
 class TestFilters:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from zava_server.business.search.answers import SearchAnswer, SearchHit, judged, notice_about
 from zava_server.business.search.bars import SPELLING_GAIN, WORD_WEIGHT, WORDS_BARS, bars_for
 from zava_server.business.search.beside import beside
-from zava_server.business.search.coverage import CoverageWatch
+from zava_server.business.search.coverage import CoverageWatch, found_by_words
 from zava_server.business.search.query_text import cleaned, code_key, looks_foreign, parsed
 from zava_server.business.search.requests import SearchRequest, filter_of
 from zava_server.business.search.spelling import corrected, corrections, misspelt
@@ -167,7 +167,7 @@ class CatalogueSearch:
         except AIUnavailable as error:
             if task.request.mode == "semantic":
                 raise
-            return await self._by_words(task, f"Found by words, not by meaning: {error}")
+            return await self._by_words(task, found_by_words(error))
         if missing:
             found = replace(found, notice=" ".join(filter(None, (missing.notice, found.notice))))
         return found, task

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from zava_server.data import catalogue_sql as sql
-from zava_server.data.vectors import one_model
+from zava_server.data.vectors import Space, one_model
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -94,10 +94,11 @@ class QueryWord:
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """How many products have a vector of the model asked about."""
+    """How many products have a vector of the model asked about, and whose vectors serve."""
 
     embedded: int
     products: int
+    serving: Space | None = None
 
     @property
     def share(self) -> float:
@@ -209,8 +210,9 @@ class Catalogue:
     async def coverage(self, identity: Identity, model: str) -> Coverage:
         """How much of the catalogue can be searched with this model."""
         async with self._transactions.read_as(identity) as transaction:
-            row = await transaction.connection.fetchrow(sql.COVERAGE, model)
-        return Coverage(row["embedded"], row["products"]) if row else Coverage(0, 0)
+            (row,) = await transaction.connection.fetch(sql.COVERAGE, model)
+        serving = Space(row["model"], row["dimensions"]) if row["model"] else None
+        return Coverage(row["embedded"], row["products"], serving)
 
     async def _hits(
         self, identity: Identity, search: Search, wanted: ProductFilter, *arguments: object

@@ -268,5 +268,7 @@ SELECT EXISTS (SELECT FROM retail.categories WHERE lower(name) = lower($1))
 COVERAGE = """
 SELECT
     (SELECT count(*) FROM retail.product_description_embeddings WHERE model = $1) AS embedded,
-    (SELECT count(*) FROM retail.products) AS products
+    (SELECT count(*) FROM retail.products) AS products,
+    serving.model, serving.dimensions
+FROM (VALUES (1)) AS one LEFT JOIN zava.embedding_models AS serving ON serving.serving
 """

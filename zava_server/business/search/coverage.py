@@ -6,10 +6,13 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from zava_server.data.vectors import OtherModel, Space
+
 if TYPE_CHECKING:
     from zava_server.data.catalogue import Catalogue
     from zava_server.data.identity import Identity
     from zava_server.infrastructure.embedders.embedder import Embedder
+    from zava_server.infrastructure.errors import AIUnavailable
 
 _AGAIN_SECONDS = 60.0
 _AGAIN_WHILE_INCOMPLETE_SECONDS = 0.5
@@ -23,6 +26,11 @@ class Missing:
 
     many: bool
     notice: str
+
+
+def found_by_words(why: AIUnavailable) -> str:
+    """The notice of hits that were to be found by meaning."""
+    return f"Found by words, not by meaning: {why}"
 
 
 class CoverageWatch:
@@ -40,7 +48,13 @@ class CoverageWatch:
             return self._missing
         coverage = await self._catalogue.coverage(identity, self._embedder.model)
         self._missing = None
-        if coverage.share < 1:
+        own = Space(self._embedder.model, self._embedder.dimensions)
+        if coverage.serving not in (None, own):
+            other = OtherModel(
+                f"The catalogue's vectors are of {coverage.serving}, the server's are of {own}."
+            )
+            self._missing = Missing(many=True, notice=found_by_words(other))
+        elif coverage.share < 1:
             few = coverage.share < _ENOUGH
             so_far = f"{coverage.embedded:,} of {coverage.products:,} products are in it"
             way = "; until then products are found by their words" if few else ""
