@@ -211,7 +211,7 @@ class Backend:
             metrics.register(source)
         services = Services(
             sales_queries=SalesQueryService(guard, queries, monitor),
-            query_plans=QueryPlanService(guard, Plans(transactions.logged_as("explain"))),
+            query_plans=QueryPlanService(guard, Plans(transactions.logged_as("explain")), monitor),
             catalogue_search=CatalogueSearch(catalogue, embedder),
             schemas=SchemaService(Schemas(transactions.logged_as("schemas"))),
             stores=Stores(transactions.logged_as("stores")),

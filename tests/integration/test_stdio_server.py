@@ -248,6 +248,56 @@ async def test_pool_health_tells_the_load_and_the_search_index(client: Client[An
     assert health["server_version"].startswith("18")
 
 
+async def test_a_plan_is_a_tree_that_a_run_fills_with_rows_times_and_shares(
+    client: Client[Any],
+) -> None:
+    sql = "SELECT status, count(*) FROM orders GROUP BY status"
+    before = await call(client, "explain_query", postgresql_query=sql)
+    assert before["execution_ms"] is None
+    assert before["plan"]["rows"] is None
+    result = await client.call_tool("explain_query", {"postgresql_query": sql, "analyze": True})
+    assert result.structured_content is not None
+    plan = result.structured_content["plan"]
+    assert set(plan) == {"node", "on", "rows", "time_ms", "share", "details", "children"}
+    assert 1 <= plan["rows"] <= 3
+    assert result.structured_content["execution_ms"] > 0
+    assert text_of(result).startswith(plan["node"])
+
+
+async def test_server_health_tells_each_part_and_to_a_manager_no_more(client: Client[Any]) -> None:
+    health = await call(client, "get_server_health")
+    assert (health["status"], health["ready"]) == ("ok", True)
+    assert [part["name"] for part in health["parts"]] == [
+        *("database", "schema", "identity key", "embedder", "cache", "disk")
+    ]
+    assert "versions" not in health
+
+
+async def test_an_internal_error_is_found_in_the_log_by_the_id_that_is_told(
+    database: Database, settings: Settings, tmp_path: Path
+) -> None:
+    """With a mistake put into the server."""
+    log = tmp_path / "server.log"
+    program, *arguments = command(settings, "stdio", "--user", "seattle")
+    environment = {**os.environ, "ZAVA_LOG_FILE": str(log)}
+    code = (
+        "import sys, runpy, zava_server.business.operations as o; "
+        "o.judged = lambda pool: 1 / 0; sys.argv[:] = sys.argv[1:]; "
+        "runpy.run_module('zava_server', run_name='__main__', alter_sys=True)"
+    )
+    broken = StdioTransport(
+        program, ["-c", code, *arguments[1:]], env=environment, keep_alive=False
+    )
+    async with Client(broken) as client:
+        error = (await call(client, "get_pool_health"))["error"]
+    assert error["code"] == "INTERNAL_ERROR"
+    request_id = error["hint"].rstrip(".").rpartition(" ")[2]
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    (line,) = [line for line in lines if line.get("request_id") == request_id]
+    assert line["event"] == "internal error"
+    assert line["exception"][0].startswith("ZeroDivisionError at ")
+
+
 @pytest.mark.parametrize("mode", ["legacy", "auto"])
 async def test_both_protocol_eras_are_served(
     mode: str, database: Database, settings: Settings

@@ -85,7 +85,7 @@ async def test_nobody_reads_the_users_or_the_keys(
 
 @pytest.fixture
 def plans(transactions: ReadTransactions) -> QueryPlanService:
-    return QueryPlanService(SqlGuard(RETAIL_POLICY), Plans(transactions))
+    return QueryPlanService(SqlGuard(RETAIL_POLICY), Plans(transactions), QueryMonitor(1.0))
 
 
 JOIN = """

@@ -49,14 +49,15 @@ GROUP BY 1
 
 @dataclass(frozen=True, slots=True)
 class RawPlan:
-    """PostgreSQL's plan tree, times of the whole in milliseconds where the statement ran, and the
-    key columns of the indexes of each table that is read from end to end.
+    """PostgreSQL's plan tree, times of the whole in milliseconds where the statement ran, the key
+    columns of the indexes of each table read from end to end, and the wait for a connection.
     """
 
     root: Mapping[str, Any]
     planning_ms: float | None
     execution_ms: float | None
     indexes: Mapping[str, Sequence[str]]
+    pool_ms: float
 
 
 class Plans:
@@ -89,6 +90,7 @@ class Plans:
             planning_ms=answer.get("Planning Time"),
             execution_ms=answer.get("Execution Time"),
             indexes={row["relation"]: row["indexes"] for row in rows},
+            pool_ms=transaction.pool_wait_ms,
         )
 
 
