@@ -30,7 +30,8 @@ class Missing:
 
 def found_by_words(why: AIUnavailable) -> str:
     """The notice of hits that were to be found by meaning."""
-    return f"Found by words, not by meaning: {why}"
+    # A hint may end in a command.
+    return f"Found by words, not by meaning: {why}".removesuffix(".") + "."
 
 
 class CoverageWatch:
