@@ -38,6 +38,10 @@ class TestCodes:
     def test_a_sku_inside_a_sentence_is_found(self) -> None:
         assert "PLSEA001" in codes_in("is PL-SEA-001 still sold?")
 
+    @pytest.mark.parametrize(("query", "key"), [("K3", "K3"), ("7", "7"), ("a-1", "A1")])
+    def test_a_whole_query_may_be_a_short_sku(self, query: str, key: str) -> None:
+        assert codes_in(query) == [key]
+
     def test_words_and_sizes_are_no_codes(self) -> None:
         assert codes_in("drill 3/8 in, 20V") == ["DRILL38IN20V"]
 

@@ -238,7 +238,7 @@ class CatalogueSearch:
     def _language_notice(self, task: _Task) -> str | None:
         if self._embedder.name != "local" or not looks_foreign(task.query.text):
             return None
-        return "The search model knows English only: these hits may be wrong. Ask in English."
+        return "The search model knows English only. Ask in English to find what is right."
 
 
 def _best(found: _Found) -> float:

@@ -12,7 +12,7 @@ MOST_WORDS = 64
 
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 _CODE = re.compile(r"[^\W_]+(?:[-./_][^\W_]+)*")
-_SHORTEST_CODE, _LONGEST_CODE = 4, 32
+_SHORTEST_CODE, _LONGEST_CODE = 4, 64
 _LATIN_ENDS = 0x24F
 
 # Function words of languages that share the alphabet. Those in the second list are English words or
@@ -56,11 +56,10 @@ def code_key(text: str) -> str:
 
 
 def codes_in(query: str) -> list[str]:
-    """Keys of what could be a SKU: words with a digit in them, and the query as a whole."""
+    """Keys of what could be a SKU: the query as a whole, and longer words with a digit in them."""
     parts = [code_key(m.group()) for m in _CODE.finditer(query) if re.search(r"\d", m.group())]
-    keys = (code_key(query), *parts)
-    fitting = (key for key in keys if _SHORTEST_CODE <= len(key) <= _LONGEST_CODE)
-    return list(dict.fromkeys(fitting))[:MOST_WORDS]
+    keys = (code_key(query), *(part for part in parts if len(part) >= _SHORTEST_CODE))
+    return list(dict.fromkeys(key for key in keys if len(key) <= _LONGEST_CODE))[:MOST_WORDS]
 
 
 def code_start(query: str) -> str | None:
