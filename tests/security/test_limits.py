@@ -327,10 +327,10 @@ class TestInternalErrors:
         (line,) = (
             entry
             for entry in map(json.loads, settings.log_path.read_text().splitlines())
-            if entry.get("error_id") == error_id
+            if entry.get("request_id") == error_id
         )
         assert line["tool"] == "list_stores"
-        assert 'column "location" does not exist' in line["exception"]
+        assert 'column "location" does not exist' in line["exception"][0]
 
 
 def server(settings: Settings, **environment: str) -> StdioTransport:

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from structlog.typing import EventDict
 
 _MOST_CAUSES = 10
+# A column, table, function, object that is not there, a right that is missing: PostgreSQL names it.
+_NAMES_ONLY = frozenset({"42703", "42P01", "42883", "42704", "42501"})
 _SECRETS = (
     # postgresql://user:password@host, up to the last @ of a word
     (re.compile(r"(\w+://)\S*@"), r"\1…@"),
@@ -34,14 +36,19 @@ def without_secrets(_: object, __: str, event: EventDict) -> EventDict:
 
 
 def error_places(error: BaseException) -> list[str]:
-    """An error and its causes, the last one first: class, SQLSTATE and places, no words."""
+    """An error and its causes, the last one first: class, SQLSTATE and places.
+
+    Without its words, unless PostgreSQL only names what is missing: values can be quoted in them.
+    """
     places: list[str] = []
     cause: BaseException | None = error
     while cause is not None and len(places) < _MOST_CAUSES:
         state = getattr(cause, "sqlstate", None)
         frames = traceback.extract_tb(cause.__traceback__)
         where = " < ".join(f"{f.filename}:{f.lineno} {f.name}" for f in reversed(frames))
-        places.append(f"{type(cause).__qualname__}{f' {state}' if state else ''} at {where}")
+        words = f": {_masked(str(cause))}" if state in _NAMES_ONLY else ""
+        kind = type(cause).__qualname__
+        places.append(f"{kind}{f' {state}' if state else ''} at {where}{words}")
         cause = cause.__cause__ or cause.__context__
     return places
 
