@@ -61,6 +61,6 @@ def describe_outcome(outcome: IndexedCatalogue) -> dict[str, Any]:
         "dimensions": outcome.space.dimensions,
         "products": outcome.products,
         "embedded": outcome.embedded,
-        "index": "hnsw" if outcome.approximate else "none",
+        "index": "ivfflat" if outcome.approximate else "none",
         "switched_from": str(outcome.switched_from) if outcome.switched_from else None,
     }

@@ -104,22 +104,22 @@ class Shop:
         }
 
     async def indexes(self) -> list[str]:
-        """Definitions of the valid HNSW indexes."""
+        """Definitions of the valid IVFFlat indexes."""
         rows = await self.owner.fetch(
             "SELECT pg_get_indexdef(indexrelid) AS definition FROM pg_index WHERE indisvalid "
             "AND indrelid = 'retail.product_description_embeddings'::regclass"
         )
-        return [row["definition"] for row in rows if "hnsw" in row["definition"]]
+        return [row["definition"] for row in rows if "ivfflat" in row["definition"]]
 
     async def scans(self, more_than: int = -1) -> int:
-        """How often an HNSW index was read; waits a while until that was reported."""
+        """How often an index was read; waits a while until that was reported."""
         async with asyncio.timeout(10):
             while True:
                 await self.reader.fetchval("SELECT 1")
                 count = int(
                     await self.owner.fetchval(
                         "SELECT coalesce(sum(idx_scan), 0) FROM pg_stat_user_indexes "
-                        "WHERE indexrelname LIKE 'embeddings_near_%'"
+                        "WHERE indexrelname LIKE 'embeddings_lists_%'"
                     )
                 )
                 if count > more_than:
@@ -127,12 +127,12 @@ class Shop:
                 await asyncio.sleep(0.05)
 
     async def blocks_read(self) -> int:
-        """How many blocks of HNSW indexes the owner has read, from memory or not."""
+        """How many blocks of the vectors' indexes the owner has read, from memory or not."""
         await self.owner.execute("SELECT pg_stat_force_next_flush()")
         return int(
             await self.owner.fetchval(
                 "SELECT sum(idx_blks_read + idx_blks_hit) FROM pg_statio_user_indexes "
-                "WHERE indexrelname LIKE 'embeddings_near_%'"
+                "WHERE indexrelname LIKE 'embeddings_lists_%'"
             )
         )
 
@@ -377,7 +377,7 @@ class TestComparing:
 class TestIndex:
     @pytest.fixture(autouse=True)
     def _at_a_hundred(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(vector_index, "HNSW_FROM", 100)
+        monkeypatch.setattr(vector_index, "INDEX_FROM", 100)
 
     @pytest.mark.parametrize(("dimensions", "kind"), [(16, "vector"), (1536, "halfvec")])
     async def test_many_vectors_get_an_index_and_searches_use_it(
@@ -386,7 +386,7 @@ class TestIndex:
         embedder = Words(dimensions=dimensions)
         assert (await shop.index(embedder)).approximate
         (definition,) = await shop.indexes()
-        assert f"hnsw (((description_embedding)::{kind}({dimensions}))" in definition
+        assert f"ivfflat (((description_embedding)::{kind}({dimensions}))" in definition
         # So few are sorted faster than the index is read.
         await shop.reader.execute("SET enable_sort = off")
         before = await shop.scans()
@@ -394,12 +394,41 @@ class TestIndex:
         assert found == UUID("42".rjust(32, "0"))
         assert await shop.scans(more_than=before) > before
 
+    async def test_searches_read_as_many_lists_as_were_measured(self, shop: Shop) -> None:
+        await shop.index(Words())
+        probes = await shop.owner.fetchval("SELECT probes FROM zava.embedding_models WHERE serving")
+        settings = await shop.owner.fetchval(
+            "SELECT proconfig FROM pg_proc WHERE proname = 'search_products_by_description'"
+        )
+        assert f"ivfflat.probes={probes}" in settings
+
+    async def test_a_switch_brings_the_lists_of_its_own_index_along(self, shop: Shop) -> None:
+        await shop.index(Words())
+        await shop.owner.execute("UPDATE zava.embedding_models SET probes = 3")
+        await shop.index(Words("another", 16), switch=True)
+        probes = await shop.owner.fetchval("SELECT probes FROM zava.embedding_models WHERE serving")
+        settings = await shop.owner.fetchval(
+            "SELECT proconfig FROM pg_proc WHERE proname = 'search_products_by_description'"
+        )
+        assert f"ivfflat.probes={probes}" in settings
+        assert probes != 3
+
+    async def test_a_catalogue_that_has_outgrown_its_lists_gets_more(
+        self, shop: Shop, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(vector_index, "_FEWEST_LISTS", 2)
+        await shop.index(Words())
+        monkeypatch.setattr(vector_index, "_FEWEST_LISTS", 9)
+        await shop.index(Words())
+        (definition,) = await shop.indexes()
+        assert "lists='9'" in definition
+
     async def test_a_start_reads_the_index_into_memory(self, shop: Shop) -> None:
         await shop.index(Words())
         before = await shop.blocks_read()
         pages = await shop.owner.fetchval(
             "SELECT sum(pg_relation_size(oid)) / 8192 FROM pg_class"
-            " WHERE relname LIKE 'embeddings_near_%'"
+            " WHERE relname LIKE 'embeddings_lists_%'"
         )
         await shop.index(Words())
         assert await shop.blocks_read() >= before + pages > before
@@ -413,7 +442,7 @@ class TestIndex:
             )
 
     async def test_few_vectors_get_none(self, shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(vector_index, "HNSW_FROM", PRODUCTS + 1)
+        monkeypatch.setattr(vector_index, "INDEX_FROM", PRODUCTS + 1)
         assert not (await shop.index(Words())).approximate
         assert await shop.indexes() == []
 
@@ -426,7 +455,7 @@ class TestIndex:
         await shop.index(Words())
         await shop.owner.execute(
             "UPDATE pg_index SET indisvalid = false WHERE indexrelid IN (SELECT oid FROM pg_class "
-            "WHERE relname LIKE 'embeddings_near_%')"
+            "WHERE relname LIKE 'embeddings_lists_%')"
         )
         await shop.index(Words())
         assert len(await shop.indexes()) == 1

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pgvector import Vector
 from pgvector.asyncpg import register_vector
 
+from zava_server.data.vector_index import search_with
 from zava_server.data.vectors import Space
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ WHERE serving AND (model, dimensions) <> ($1, $2)
 _SERVE = """
 UPDATE zava.embedding_models SET serving = true
 WHERE model = $1 AND dimensions = $2 AND NOT serving
+RETURNING probes
 """
 _OTHERS = """
 SELECT model, dimensions FROM zava.embedding_models WHERE NOT serving
@@ -151,7 +153,9 @@ class EmbeddingStore:
         """From one moment to the next, searches use the vectors of `space`."""
         async with self._owner.transaction():
             await self._owner.execute(_SERVE_NOTHING, space.model, space.dimensions)
-            await self._owner.execute(_SERVE, space.model, space.dimensions)
+            probes = await self._owner.fetchval(_SERVE, space.model, space.dimensions)
+            if probes is not None:
+                await search_with(self._owner, probes)
 
     async def others(self) -> Sequence[Space]:
         """Of what there are vectors that no search uses."""

@@ -1,4 +1,4 @@
-"""The HNSW index of a model's vectors: built beside readers and writers, when it pays."""
+"""The IVFFlat index of a model's vectors: built beside readers and writers, when it pays."""
 
 from __future__ import annotations
 
@@ -8,40 +8,53 @@ from typing import TYPE_CHECKING
 
 import asyncpg
 
+from zava_server.data.recall import measured_probes
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from zava_server.data.vectors import Space
 
-HNSW_FROM = 5_000
+INDEX_FROM = 5_000
 """Fewer vectors are compared one by one: that is exact, and as fast."""
 MOST_DIMENSIONS = 4_000
 """What pgvector can index, as halfvec."""
 HALFVEC_FROM = 1_024
 """From here on half the bits a number: `retail.search_products_by_description` says the same."""
 
-# A process of the embedded PostgreSQL may take 1.5 GiB in all. What is above this is built on disk.
-_MOST_MEMORY_MB = 512
-# Of a vector's place in the graph, beside its numbers: 2 × 16 neighbours on its lowest level.
-_GRAPH_BYTES = 1_000
+_VECTORS_A_LIST = 100
+# More would take k-means more memory than a process of the embedded PostgreSQL may have: 1.5 GiB.
+_FEWEST_LISTS, _MOST_LISTS = 20, 1_000
+# A catalogue that has grown so many times has too few lists, each too long.
+_OUTGROWN = 3
+# k-means looks at 50 vectors a list.
+_SAMPLES_A_LIST = 50
 _POLL_SECONDS = 0.5
 
-# ef_construction: near duplicates crowd a catalogue, and with pgvector's 64 a vector finds none but
-# those to be linked with. 200 takes twice as long to build and no longer to search.
 _COUNT = """
 SELECT count(*) FROM retail.product_description_embeddings WHERE model = $1 AND dimensions = $2
 """
-_STATE = "SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass($1)"
+_STATE = """
+SELECT i.indisvalid AS valid,
+    (SELECT option_value::int FROM pg_options_to_table(c.reloptions) WHERE option_name = 'lists')
+        AS lists
+FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indexrelid
+WHERE i.indexrelid = to_regclass($1)
+"""
 _CREATE = """
 SELECT format(
     'CREATE INDEX CONCURRENTLY %I ON retail.product_description_embeddings '
-    'USING hnsw ((description_embedding::%s(%s)) %s) WITH (ef_construction = 200) '
+    'USING ivfflat ((description_embedding::%s(%s)) %s) WITH (lists = %s) '
     'WHERE model = %L AND dimensions = %s',
-    $1::text, $2::text, $3::int, $2 || '_cosine_ops', $4::text, $3
+    $1::text, $2::text, $3::int, $2 || '_cosine_ops', $5::int, $4::text, $3
 )
 """
 _APPROXIMATE = """
 UPDATE zava.embedding_models SET approximate = $3 WHERE model = $1 AND dimensions = $2
+"""
+_KEEP_PROBES = """
+UPDATE zava.embedding_models SET probes = $3 WHERE model = $1 AND dimensions = $2
+RETURNING serving
 """
 # One that does not fit would push itself out.
 _CAN_WARM = """
@@ -49,8 +62,9 @@ SELECT to_regprocedure('zava.pg_prewarm(regclass, text, text, bigint, bigint)') 
     AND pg_relation_size(to_regclass($1)) <= pg_size_bytes(current_setting('shared_buffers'))
 """
 _WARM = "SELECT zava.pg_prewarm(to_regclass($1))"
+# Of k-means it tells nothing; then the vectors are put into their lists.
 _PROGRESS = """
-SELECT phase, blocks_done::float8 / nullif(blocks_total, 0) AS done
+SELECT phase, tuples_done::float8 / nullif(tuples_total, 0) AS done
 FROM pg_stat_progress_create_index WHERE pid = $1
 """
 
@@ -69,14 +83,19 @@ class VectorIndex:
         the next one replaces.
         """
         name = _name(space)
-        valid = await self._owner.fetchval(_STATE, f"retail.{name}")
-        if not valid:
-            rows = await self._owner.fetchval(_COUNT, space.model, space.dimensions)
-            if rows < HNSW_FROM or space.dimensions > MOST_DIMENSIONS:
+        rows = await self._owner.fetchval(_COUNT, space.model, space.dimensions)
+        lists = max(_FEWEST_LISTS, min(_MOST_LISTS, rows // _VECTORS_A_LIST))
+        state = await self._owner.fetchrow(_STATE, f"retail.{name}")
+        if state is None or not state["valid"] or lists > _OUTGROWN * state["lists"]:
+            if state is not None:
+                await self.drop(space)
+            if rows < INDEX_FROM or space.dimensions > MOST_DIMENSIONS:
                 return False
-            if valid is not None:
-                await self._drop(name)
-            await self._build(space, rows, report)
+            await self._build(space, lists, report)
+            probes = await measured_probes(self._owner, space, _kind(space), lists)
+            async with self._owner.transaction():
+                if await self._owner.fetchval(_KEEP_PROBES, space.model, space.dimensions, probes):
+                    await search_with(self._owner, probes)
         await self._owner.execute(_APPROXIMATE, space.model, space.dimensions, True)
         return True
 
@@ -97,14 +116,11 @@ class VectorIndex:
     async def _drop(self, name: str) -> None:
         await self._owner.execute(f"DROP INDEX CONCURRENTLY IF EXISTS retail.{name}")
 
-    async def _build(self, space: Space, rows: int, report: Callable[[float], None]) -> None:
-        kind = "vector" if space.dimensions < HALFVEC_FROM else "halfvec"
+    async def _build(self, space: Space, lists: int, report: Callable[[float], None]) -> None:
         create = await self._owner.fetchval(
-            _CREATE, _name(space), kind, space.dimensions, space.model
+            _CREATE, _name(space), _kind(space), space.dimensions, space.model, lists
         )
-        number_bytes = 4 if kind == "vector" else 2
-        needed = rows * (space.dimensions * number_bytes + _GRAPH_BYTES) // 2**20 + 64
-        await self._owner.execute(f"SET maintenance_work_mem = '{min(needed, _MOST_MEMORY_MB)}MB'")
+        await self._owner.execute(f"SET maintenance_work_mem = '{_build_mb(space, lists)}MB'")
         watching = asyncio.create_task(self._watch(report))
         try:
             await self._create(create, _name(space))
@@ -120,7 +136,7 @@ class VectorIndex:
         try:
             await self._owner.execute(create)
         except (asyncpg.DiskFullError, asyncpg.OutOfMemoryError):
-            # Several processes share the graph in /dev/shm, which containers keep small.
+            # Several processes share their work in /dev/shm, which containers keep small.
             await self._drop(name)
             await self._owner.execute("SET max_parallel_maintenance_workers = 0")
             await self._owner.execute(create)
@@ -129,11 +145,34 @@ class VectorIndex:
         building = self._owner.get_server_pid()
         while True:
             row = await self._watcher.fetchrow(_PROGRESS, building)
-            if row is not None and row["phase"].startswith("building index"):
+            if row is not None:
                 report(min(1.0, row["done"] or 0.0))
             await asyncio.sleep(_POLL_SECONDS)
 
 
+async def search_with(owner: asyncpg.Connection, probes: int) -> None:
+    """From now on a search reads so many lists of the index."""
+    await owner.execute(
+        "ALTER FUNCTION retail.search_products_by_description("
+        f"vector, double precision, integer, text, uuid[]) SET ivfflat.probes = {probes:d}"
+    )
+
+
+def _build_mb(space: Space, lists: int) -> int:
+    """Memory of k-means as pgvector takes it (ivfkmeans.c), and some for the sort that follows.
+
+    The samples, the centres three times over, and a distance from each of both to each centre.
+    """
+    vector, distances = 4 * space.dimensions, 4 * lists
+    samples = _SAMPLES_A_LIST * lists * (vector + distances)
+    centres = lists * (3 * vector + distances)
+    return (samples + centres) // 2**20 + 32
+
+
+def _kind(space: Space) -> str:
+    return "vector" if space.dimensions < HALFVEC_FROM else "halfvec"
+
+
 def _name(space: Space) -> str:
     digest = hashlib.sha256(f"{space.model}\0{space.dimensions}".encode()).hexdigest()
-    return f"embeddings_near_{digest[:12]}"
+    return f"embeddings_lists_{digest[:12]}"
