@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import re
-from urllib.parse import parse_qs, urlsplit
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from zava_server.infrastructure.errors import ValidationError
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 _SCHEMES = frozenset({"postgres", "postgresql"})
 # One host, perhaps an IPv6 address in brackets, perhaps with a port.
-_HOST = re.compile(r"(?:\[[0-9A-Fa-f:.%]+\]|[^\[\]:,]*)(?::(?P<port>[0-9]+))?")
+_HOST = re.compile(r"(?P<name>\[[0-9A-Fa-f:.%]+\]|[^\[\]:,]*)(?::(?P<port>[0-9]+))?")
 # Python's parser takes brackets for an IPv6 address, and drops line ends and tabs.
 _NOT_IN_LOGIN = re.compile(r"[\[\]\x00-\x1f]")
 _HIGHEST_PORT = 65_535
+_USUAL_PORT = 5432
 
 
 def check_database_url(url: str, setting: str) -> None:
@@ -52,6 +57,32 @@ def place_of(url: str) -> str:
     """Hosts, ports and database of a checked URL, for messages."""
     parts = urlsplit(url)
     return f"{parts.netloc.rpartition('@')[2] or 'localhost'}{parts.path}"
+
+
+def hosts_of(url: str) -> Sequence[tuple[str, int]]:
+    """Names and ports of a checked URL's hosts where there are several; otherwise none."""
+    parts = urlsplit(url)
+    options = parse_qs(parts.query)
+    listed = parts.netloc.rpartition("@")[2] or options.get("host", [""])[-1]
+    ports = options.get("port", [str(_USUAL_PORT)])[-1].split(",")
+    names = listed.split(",")
+    if len(names) == 1 or len(ports) not in (1, len(names)):
+        return []
+    if len(ports) == 1:
+        ports *= len(names)
+    return [_split(*pair) for pair in zip(names, ports, strict=True)]
+
+
+def session_wanted(url: str) -> str:
+    """What a checked URL says of `target_session_attrs`; empty for nothing."""
+    return parse_qs(urlsplit(url).query).get("target_session_attrs", [""])[-1]
+
+
+def _split(host: str, port: str) -> tuple[str, int]:
+    found = None if host.startswith("/") else _HOST.fullmatch(host)
+    if found is None:
+        return host, int(port)
+    return unquote(found["name"].strip("[]")), int(found["port"] or port)
 
 
 def _is_host(text: str) -> bool:

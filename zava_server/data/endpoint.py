@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import asyncpg
 
-from zava_server.data.database_url import check_database_url, place_of
+from zava_server.data.database_url import (
+    check_database_url,
+    hosts_of,
+    place_of,
+    session_wanted,
+)
+from zava_server.data.hosts import WANTED, Hosts
 from zava_server.infrastructure.errors import DatabaseLost, DatabaseUnavailable
 
 if TYPE_CHECKING:
@@ -19,7 +25,6 @@ T = TypeVar("T")
 APP_ROLE = "zava_app"
 OLDEST_SERVER = 15
 OLDEST_PGVECTOR = (0, 8)
-_CONNECT_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,29 +65,23 @@ class Endpoint:
             return "the embedded PostgreSQL"
         return place_of(self.url)
 
-    @property
-    def arguments(self) -> dict[str, Any]:
-        """Keyword arguments of `asyncpg.connect` and `asyncpg.create_pool`."""
-        common = {"timeout": _CONNECT_SECONDS}
-        if self.url is not None:
-            return {"dsn": self.url, **common}
-        return {
-            "host": self.host,
-            "port": self.port,
-            "user": self.user,
-            "database": self.database,
-            **common,
-        }
+    def hosts(self) -> Hosts:
+        """Where the database is to be found. Raises DatabaseUnavailable."""
+        if self.url is None:
+            place = {"host": self.host, "port": self.port, "user": self.user}
+            return Hosts([{**place, "database": self.database}], WANTED["any"])
+        wanted = WANTED.get(session_wanted(self.url))
+        if wanted is None:
+            raise self._unusable_option()
+        places = [{"dsn": self.url, "host": h, "port": p} for h, p in hosts_of(self.url)]
+        return Hosts(places or [{"dsn": self.url}], wanted)
 
     async def connect(self) -> asyncpg.Connection:
         """One connection.
 
         Raises DatabaseUnavailable when there is no way in.
         """
-        connection: asyncpg.Connection = await self.reaching(
-            lambda: asyncpg.connect(**self.arguments)
-        )
-        return connection
+        return await self.reaching(self.hosts().connect)
 
     async def reaching(self, connect: Callable[[], Awaitable[T]]) -> T:
         """Runs `connect`, turning what can go wrong on the way into one sentence."""
@@ -107,19 +106,27 @@ class Endpoint:
             ) from None
         except TimeoutError:
             raise DatabaseLost(
-                f"{self.place} did not answer within {_CONNECT_SECONDS:.0f} s.",
+                f"{self.place} did not answer in time.",
                 "Check the host and port, and any firewall between.",
             ) from None
         except asyncpg.ClientConfigurationError:
             # Its own words repeat parts of the URL.
-            raise DatabaseUnavailable(
-                f"The URL of {self.place} has an option that cannot be used.",
-                "Check what stands after the question mark.",
+            raise self._unusable_option() from None
+        except asyncpg.TargetServerAttributeNotMatched:
+            raise DatabaseLost(
+                f"No host of {self.place} is what target_session_attrs asks for.",
+                "Check which of them is the primary.",
             ) from None
         except (OSError, asyncpg.PostgresConnectionError):
             raise DatabaseLost(
                 f"{self.place} cannot be reached.", "Check that it runs, and its host and port."
             ) from None
+
+    def _unusable_option(self) -> DatabaseUnavailable:
+        return DatabaseUnavailable(
+            f"The URL of {self.place} has an option that cannot be used.",
+            "Check what stands after the question mark.",
+        )
 
 
 async def check_versions(connection: asyncpg.Connection) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
@@ -10,9 +11,12 @@ from zava_server.data.bounded_connection import BoundedConnection
 from zava_server.infrastructure.tracing import span
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Sequence
 
     from asyncpg.pool import PoolConnectionProxy
+
+_CLOSING_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +62,9 @@ class MeasuredConnection(BoundedConnection):
     `ending` says why we ended it; None while it lives, and where the other side did.
     """
 
-    def __init__(self, *arguments: Any) -> None:
-        super().__init__(*arguments)
+    def __init__(self, protocol: Any, transport: Any, *arguments: Any) -> None:
+        super().__init__(protocol, transport, *arguments)
+        self.socket: socket.socket = transport.get_extra_info("socket")
         self.measurements = Measurements()
         self.ending: str | None = None
 
@@ -81,10 +86,14 @@ class MeasuredConnection(BoundedConnection):
         super().terminate()
 
     async def close(self, *, timeout: float | None = None) -> None:  # noqa: ASYNC109 - asyncpg's
-        """Ends it in order. asyncpg does that to connections that are of no use any more."""
+        """Ends it in order. asyncpg does that to connections that are of no use any more.
+
+        It would wait for ever for a server that is silent.
+        """
         if self.ending is None and not self.is_closed():
             self.ending = "expired"
-        await super().close(timeout=timeout)
+        with suppress(TimeoutError):
+            await super().close(timeout=timeout or _CLOSING_SECONDS)
 
     async def _execute(self, query: str, *arguments: Any, **options: Any) -> Any:
         """What `fetch`, `fetchrow` and `fetchval` call, and nothing else."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import time
 from collections import Counter, deque
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import asyncpg
 from pgvector.asyncpg import register_vector
@@ -35,6 +36,11 @@ _ERRORS_KEPT = 10
 _SECONDS_BETWEEN_LAGS = 1.0
 # A backend that listens neither to a cancel nor to this is not waited for.
 _CLEANING_SECONDS = 5.0
+# How often a better host is looked for while a standby stands in, or the other way round.
+_SECONDS_BETWEEN_SEARCHES = 5.0
+# A host that has vanished without a word is noticed after 11 s, even if nothing is being sent.
+_SOCKET_OPTIONS = (("TCP_KEEPIDLE", 5), ("TCP_KEEPINTVL", 2), ("TCP_KEEPCNT", 3))
+_MOST_UNACKNOWLEDGED_MS = 11_000
 
 # Every type a statement can return: built-in ones, pgvector's, rows of our tables, arrays of each.
 _RESULT_TYPES = """
@@ -96,9 +102,9 @@ class StandbyLag:
 class PoolFigures:
     """The pool now and in the last minute, one sample a second, oldest first. Waits are in ms.
 
-    `endings` counts closed connections by reason: `idle` for long, `lost`, `unclean` or `too_much`
-    after a call, `expired`, `stopped`. `lag` is None where a primary answers. `errors` are the last
-    ten, oldest first.
+    `endings` counts closed connections by reason: `idle` for long, `lost`, `silent`, `unclean` or
+    `too_much` after a call, `expired`, `stopped`. `lag` is None where a primary answers. `errors`
+    are the last ten, oldest first.
     """
 
     size: int
@@ -136,6 +142,8 @@ class Pool:
     ) -> None:
         """`revive` brings back a database of ours that cannot be reached."""
         self._endpoint = endpoint
+        self._hosts = endpoint.hosts()
+        self._on_makeshift = False
         self._revive = revive
         self._min_size = min_size
         self._max_size = max_size
@@ -164,11 +172,14 @@ class Pool:
         Raises DatabaseUnavailable when the database cannot be reached.
         """
         self._pool = await self._endpoint.reaching(self._open)
-        sampler = asyncio.create_task(self._sample())
+        watching = [asyncio.create_task(self._sample())]
+        if self._hosts.several:
+            watching.append(asyncio.create_task(self._leave_makeshift(self._pool)))
         try:
             yield self
         finally:
-            sampler.cancel()
+            for task in watching:
+                task.cancel()
             self._stopping = True
             try:
                 await asyncio.wait_for(self._pool.close(), timeout=2)
@@ -201,6 +212,12 @@ class Pool:
             # A cancelled caller does not wait for this, but it happens all the same.
             await asyncio.shield(self._give_back(pool, connection))
 
+    async def give_up(self, connection: PoolConnectionProxy) -> None:
+        """Ends a lent connection that does not answer, and with it those that may not either."""
+        cast("MeasuredConnection", connection).end_as("silent")
+        if self._pool is not None:
+            await self._pool.expire_connections()
+
     def note(self, error: ZavaError) -> None:
         """Keeps what went wrong with a connection among the last errors; its words are ours."""
         self._errors.append(PoolError(datetime.now(UTC), error.code, error.message))
@@ -226,20 +243,22 @@ class Pool:
         )
 
     async def _open(self) -> asyncpg.Pool:
+        connect: Any = self._connect  # the stubs know no reason for a callback to take options
         return await asyncpg.create_pool(
             min_size=self._min_size,
             max_size=self._max_size,
-            init=self._prepare_connection,
+            connect=connect,
             connection_class=MeasuredConnection,
             reset=_already_clean,
             # Statements stay unnamed: named ones would not survive DEALLOCATE ALL.
             statement_cache_size=0,
-            **self._endpoint.arguments,
         )
 
     async def _acquire(self, pool: asyncpg.Pool) -> PoolConnectionProxy:
         try:
             return await self._acquire_in_time(pool)
+        except TimeoutError:
+            raise
         except (OSError, asyncpg.PostgresConnectionError, asyncpg.OperatorInterventionError):
             if self._revive is None:
                 raise
@@ -258,20 +277,25 @@ class Pool:
                 "Try again, or raise ZAVA_POOL_MAX_SIZE.",
             ) from None
 
-    async def _prepare_connection(self, connection: asyncpg.Connection) -> None:
+    async def _connect(self, _: str | None, **options: Any) -> asyncpg.Connection:
+        """What asyncpg's pool opens connections by; it has no URL of its own."""
+        connection = await self._hosts.connect(_prepare, **options)
         self._opened += 1
         connection.add_termination_listener(partial(self._count_closed, connection))
         version = connection.get_server_version()
         self._server_version = f"{version.major}.{version.micro}"
-        await register_vector(connection)
-        # Types are looked up now, as zava_app: asyncpg calls set_config while it does,
-        # which the callers' roles may not.
-        types = await connection.fetchval(_RESULT_TYPES)
-        await connection.fetch(f"SELECT {types}")
+        return connection
 
     def _count_closed(self, connection: asyncpg.Connection, _: object) -> None:
         reason = cast("MeasuredConnection", connection).reason
         self._endings["stopped" if self._stopping else reason] += 1
+
+    async def _leave_makeshift(self, pool: asyncpg.Pool) -> None:
+        while True:
+            await asyncio.sleep(_SECONDS_BETWEEN_SEARCHES)
+            if self._on_makeshift and await self._hosts.wanted_is_there():
+                self._on_makeshift = False
+                await pool.expire_connections()
 
     async def _sample(self) -> None:
         while True:
@@ -281,6 +305,7 @@ class Pool:
 
     async def _give_back(self, pool: asyncpg.Pool, connection: PoolConnectionProxy) -> None:
         if await _cleaned(connection):
+            self._on_makeshift = self._hosts.is_makeshift(connection)
             await self._look_at_standby(connection)
         elif not is_lost(connection):
             cast("MeasuredConnection", connection).end_as("unclean")
@@ -299,6 +324,25 @@ class Pool:
         except (*DRIVER_ERRORS, OSError):
             seconds = None
         self._lag = StandbyLag(datetime.now(UTC), seconds)
+
+
+async def _prepare(connection: asyncpg.Connection) -> None:
+    _notice_vanished_hosts(cast("MeasuredConnection", connection).socket)
+    await register_vector(connection)
+    # Types are looked up now, as zava_app: asyncpg calls set_config while it does,
+    # which the callers' roles may not.
+    types = await connection.fetchval(_RESULT_TYPES)
+    await connection.fetch(f"SELECT {types}")
+
+
+def _notice_vanished_hosts(connected: socket.socket) -> None:
+    if connected.family not in (socket.AF_INET, socket.AF_INET6):
+        return
+    connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in (*_SOCKET_OPTIONS, ("TCP_USER_TIMEOUT", _MOST_UNACKNOWLEDGED_MS)):
+        # Some systems lack some of them.
+        if (option := getattr(socket, name, None)) is not None:
+            connected.setsockopt(socket.IPPROTO_TCP, option, value)
 
 
 def is_lost(connection: asyncpg.Connection | PoolConnectionProxy) -> bool:

@@ -15,6 +15,7 @@ from zava_server.data.pool import DRIVER_ERRORS, is_lost
 from zava_server.data.trouble import connection_lost, too_large, trouble
 from zava_server.infrastructure.errors import (
     DatabaseError,
+    DatabaseLost,
     DatabaseUnavailable,
     ZavaError,
     code_of,
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 # ours, which keeps the connection; transaction_timeout drops it and stands behind both.
 _SPARE_SECONDS = 1.0
 _TRANSACTION_SPARE_SECONDS = 5.0
+# Three short round trips begin each call: a database that takes longer is taken for hung.
+_ANSWER_SECONDS = 3.0
 # The database's timer starts after ours; clocks may differ by a little.
 _OUT_OF_TIME = 0.98
 _MOST_CLOCK_SKEW_SECONDS = 30.0
@@ -116,22 +119,29 @@ class ReadTransactions:
         DatabaseUnavailable when the connection is lost or the database does not agree on who that
         is: an empty answer must never stand for a wrong key or a wrong clock.
         """
-        started = time.perf_counter()
+        started, loop = time.perf_counter(), asyncio.get_running_loop()
         async with self._pool.connection() as connection:
             began = time.perf_counter()
             received, measurements = received_by(connection), measured(connection)
             received.allow(0)
             pool_ms, code = (began - started) * 1000, DatabaseError.code
+            answers = False
             try:
-                async with asyncio.timeout(self._statement_seconds + _SPARE_SECONDS):
+                async with asyncio.timeout(_ANSWER_SECONDS) as limit:
                     await connection.execute(_BEGIN)
                     await self._assume(connection, identity)
+                    answers = True
+                    limit.reschedule(loop.time() + self._statement_seconds + _SPARE_SECONDS)
                     if self._log is not None:
                         measurements.begin()
                     yield ReadTransaction(connection, received, pool_ms)
             except (*DRIVER_ERRORS, OSError) as error:
                 elapsed = time.perf_counter() - began
-                known = self._known(error, connection, received, elapsed)
+                if not answers and isinstance(error, TimeoutError):
+                    await self._pool.give_up(connection)
+                    known: ZavaError | None = self._silent()
+                else:
+                    known = self._known(error, connection, received, elapsed)
                 if known is None:
                     raise
                 code = known.code
@@ -142,6 +152,13 @@ class ReadTransactions:
             finally:
                 if self._log is not None:
                     self._log.add(identity.handle, measurements.end(), pool_ms, code)
+
+    def _silent(self) -> DatabaseLost:
+        error = DatabaseLost(
+            f"The database did not answer within {_ANSWER_SECONDS:.0f} s.", "Try again in a moment."
+        )
+        self._pool.note(error)
+        return error
 
     def _known(
         self,
