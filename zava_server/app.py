@@ -45,6 +45,7 @@ from zava_server.data.statement_log import StatementLog
 from zava_server.data.statement_statistics import DatabaseStatistics
 from zava_server.data.stores import Stores
 from zava_server.data.transactions import ReadTransactions
+from zava_server.infrastructure.calls import CallsUnderWay
 from zava_server.infrastructure.endings import wait_to_the_end
 from zava_server.infrastructure.error_counts import ErrorCounts
 from zava_server.infrastructure.errors import (
@@ -78,6 +79,8 @@ if TYPE_CHECKING:
 _log = structlog.get_logger(__name__)
 
 _SERVE_ANYWAY_AFTER_SECONDS = 3.0
+# Whoever sends SIGTERM waits at least five before they kill; closing takes some as well.
+_GRACE_SECONDS = 2.0
 
 
 class Backend:
@@ -90,6 +93,7 @@ class Backend:
         )
         self._progress = Progress("database", 0.0)
         self.errors = ErrorCounts()
+        self.calls = CallsUnderWay()
         self._index: Callable[[], Awaitable[object]] | None = None
         self._work: asyncio.Task[None]
 
@@ -278,6 +282,9 @@ async def _serve(settings: Settings) -> None:
         try:
             await asyncio.wait({serving, failed}, return_when=asyncio.FIRST_COMPLETED)
             await (serving if serving.done() else failed)
+        except asyncio.CancelledError:
+            await backend.calls.finish(_GRACE_SECONDS)
+            raise
         finally:
             failed.cancel()
             # Ends the calls under way. It is not waited for, since reading stdin cannot be
@@ -296,7 +303,14 @@ def _build_server(backend: Backend, settings: Settings) -> FastMCP:
         calls_per_minute=settings.calls_per_minute or 0,
         concurrent_statements=settings.max_concurrent_statements or 0,
     )
-    return build_server(backend, rates, backend.errors, default_rows=settings.max_rows)
+    return build_server(
+        backend,
+        rates,
+        backend.errors,
+        backend.calls,
+        default_rows=settings.max_rows,
+        deadline_seconds=settings.statement_timeout_seconds + settings.pool_acquire_seconds,
+    )
 
 
 async def _check(database: Database) -> None:

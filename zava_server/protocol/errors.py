@@ -45,7 +45,7 @@ class ErrorMiddleware(Middleware):
                 return await call_next(context)
             except Exception as error:
                 # The outermost edge.
-                cause = _cause(error)
+                cause = cause_of(error)
                 if isinstance(cause, NotFoundError):
                     raise
                 return self._answer(context.message.name, cause, request_id)
@@ -74,7 +74,7 @@ class ErrorMiddleware(Middleware):
             try:
                 return await call_next(context)
             except (ResourceError, ZavaError) as error:
-                cause = error if isinstance(error, ZavaError) else error.__cause__
+                cause = cause_of(error)
                 if not isinstance(cause, ZavaError):
                     raise
                 self._counts.add("resource", cause.code)
@@ -82,8 +82,9 @@ class ErrorMiddleware(Middleware):
                 raise ResourceError(f"{cause.code}: {cause}") from cause
 
 
-def _cause(error: BaseException) -> BaseException:
-    if isinstance(error, ToolError | ArgumentError) and error.__cause__ is not None:
+def cause_of(error: BaseException) -> BaseException:
+    """What was raised in a tool or resource, without what FastMCP wraps around it."""
+    if isinstance(error, ToolError | ResourceError | ArgumentError) and error.__cause__ is not None:
         return error.__cause__
     return error
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from fastmcp import FastMCP
 
+from zava_server.protocol.calls import CallsMiddleware, RetryMiddleware
 from zava_server.protocol.errors import ErrorMiddleware
 from zava_server.protocol.prompts import add_prompts
 from zava_server.protocol.rates import RateMiddleware
@@ -21,6 +22,7 @@ from zava_server.protocol.tools.sales import add_sales_tools
 from zava_server.protocol.tools.stores import add_store_tools
 
 if TYPE_CHECKING:
+    from zava_server.infrastructure.calls import CallsUnderWay
     from zava_server.infrastructure.error_counts import ErrorCounts
     from zava_server.infrastructure.rates import Rates
     from zava_server.protocol.session import Session
@@ -56,9 +58,18 @@ class _StatelessServer(FastMCP):
 
 
 def build_server(
-    session: Session, rates: Rates, errors: ErrorCounts, *, default_rows: int
+    session: Session,
+    rates: Rates,
+    errors: ErrorCounts,
+    calls: CallsUnderWay,
+    *,
+    default_rows: int,
+    deadline_seconds: float,
 ) -> FastMCP:
-    """The server with all its tools, serving whoever `session` says; `errors` counts."""
+    """The server with all its tools, serving whoever `session` says; `errors` counts.
+
+    A call whose connection is lost is made again within `deadline_seconds` of its beginning.
+    """
     _quieten_framework()
     server = _StatelessServer(
         name="zava",
@@ -66,8 +77,10 @@ def build_server(
         version=version("zava"),
         middleware=[
             ErrorMiddleware(errors),
+            CallsMiddleware(calls),
             ReadinessMiddleware(session),
             RateMiddleware(session, rates),
+            RetryMiddleware(deadline_seconds),
         ],
         mask_error_details=True,
     )
