@@ -26,6 +26,9 @@ COUNTING = (
     "SELECT count(*) AS endless FROM order_items a, order_items b, order_items c "
     "WHERE a.unit_price < b.unit_price + c.unit_price"
 )
+SOON_COUNTED = (
+    "SELECT count(*) AS endless FROM orders AS o, products AS p WHERE o.total_amount < p.base_price"
+)
 FETCHING = (
     "SELECT a.line_no AS endless FROM order_items a, order_items b "
     "WHERE a.unit_price + b.unit_price < 1.5"
@@ -136,6 +139,28 @@ async def test_a_client_that_vanishes_counts_as_cancelled(
         code = await asyncio.to_thread(server.wait, 5)
         print(f"{ending}: the server left {(time.perf_counter() - started) * 1000:.0f} ms later")
     assert code == (-signal.SIGKILL if ending == "SIGKILL" else 0)
+
+
+@pytest.mark.parametrize(
+    ("sql", "ends"),
+    [(SOON_COUNTED, "rows"), (COUNTING, "error")],
+    ids=["soon", "never"],
+)
+async def test_a_call_is_answered_before_a_server_that_is_stopped_leaves(
+    sql: str, ends: str, activity: Activity, settings: Settings
+) -> None:
+    with started_server(settings) as server:
+        send(server, "tools/call", name="execute_sales_query", arguments=query(sql))
+        await activity.starts()
+        server.send_signal(signal.SIGTERM)
+        assert server.stdout is not None
+        answer = json.loads(await asyncio.to_thread(server.stdout.readline))
+        assert await asyncio.to_thread(server.wait, 5) == 0
+    content = answer["result"]["structuredContent"]
+    assert ends in content
+    if ends == "error":
+        assert content["error"]["code"] == "DATABASE_UNAVAILABLE"
+        assert content["error"]["message"] == "The server is stopping."
 
 
 def query(sql: str) -> dict[str, Any]:

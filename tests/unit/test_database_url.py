@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from zava_server.data.database_url import check_database_url, hosts_of
 from zava_server.data.endpoint import Endpoint
 from zava_server.infrastructure.errors import DatabaseUnavailable, ValidationError
 
@@ -118,3 +119,33 @@ def _everything_said(url: str) -> str:
 
 async def _connect(endpoint: Endpoint) -> None:
     await endpoint.connect()
+
+
+@pytest.mark.parametrize(
+    ("url", "hosts"),
+    [
+        ("postgresql://u:p@one/z", []),
+        ("postgresql:///z?host=/run/postgresql", []),
+        ("postgresql://u:p@one,two:6000/z", [("one", 5432), ("two", 6000)]),
+        ("postgresql://u@[::1]:6000,[fe80::1]/z", [("::1", 6000), ("fe80::1", 5432)]),
+        ("postgresql://u@%2Frun%2Fone,two/z", [("/run/one", 5432), ("two", 5432)]),
+        ("postgresql://u@/z?host=/run/one,two&port=1,2", [("/run/one", 1), ("two", 2)]),
+        ("postgresql://u@/z?host=one,two:7&port=6", [("one", 6), ("two", 7)]),
+    ],
+)
+def test_several_hosts_are_told_apart(url: str, hosts: list[tuple[str, int]]) -> None:
+    check_database_url(url, SETTING)
+    assert list(hosts_of(url)) == hosts
+
+
+@pytest.mark.parametrize("wanted", ["", "?target_session_attrs=primary"])
+async def test_hosts_of_which_none_answers_are_no_database(wanted: str) -> None:
+    endpoint = Endpoint.from_url(f"postgresql://u@127.0.0.1:1,127.0.0.1:2/z{wanted}", SETTING)
+    with pytest.raises(DatabaseUnavailable, match="cannot be reached"):
+        await endpoint.connect()
+
+
+async def test_an_unknown_kind_of_session_is_refused() -> None:
+    endpoint = Endpoint.from_url("postgresql://u@h/z?target_session_attrs=primery", SETTING)
+    with pytest.raises(DatabaseUnavailable, match="has an option that cannot be used"):
+        await endpoint.connect()
