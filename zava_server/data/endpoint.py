@@ -14,7 +14,7 @@ from zava_server.data.database_url import (
     session_wanted,
 )
 from zava_server.data.hosts import WANTED, Hosts
-from zava_server.infrastructure.errors import DatabaseLost, DatabaseUnavailable
+from zava_server.infrastructure.errors import DatabaseLost, DatabaseSilent, DatabaseUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -105,7 +105,7 @@ class Endpoint:
                 f"{self.place} takes no more connections.", "Close some, or raise max_connections."
             ) from None
         except TimeoutError:
-            raise DatabaseLost(
+            raise DatabaseSilent(
                 f"{self.place} did not answer in time.",
                 "Check the host and port, and any firewall between.",
             ) from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 import time
 from collections import Counter, deque
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     from asyncpg.pool import PoolConnectionProxy
 
     from zava_server.data.endpoint import Endpoint
+
+# It warns with a traceback, again and again, while no connection can be made; calls tell as well.
+logging.getLogger("asyncpg.pool").setLevel(logging.ERROR)
 
 DRIVER_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 """All that asyncpg raises of its own."""
@@ -164,6 +168,11 @@ class Pool:
     def directory(self) -> Path | None:
         """Where the data lie, if the database is the embedded one."""
         return self._endpoint.directory
+
+    @property
+    def is_on_standby(self) -> bool:
+        """Whether the server that answered last is a standby."""
+        return self._lag is not None
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Pool]:

@@ -75,6 +75,10 @@ class DatabaseLost(DatabaseUnavailable):
     """The connection has ended, or none can be made: the database may have gone."""
 
 
+class DatabaseSilent(DatabaseLost):
+    """No host let anybody in within the time for it."""
+
+
 class DiskFull(DatabaseUnavailable):
     """The database's disk has no room."""
 

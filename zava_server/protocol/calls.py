@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from fastmcp.server.middleware import CallNext, Middleware, MiddlewareContext
 
-from zava_server.infrastructure.errors import DatabaseLost
+from zava_server.infrastructure.errors import DatabaseLost, DatabaseSilent
 from zava_server.infrastructure.retries import again_when_lost
 from zava_server.protocol.errors import cause_of
 
@@ -78,4 +78,6 @@ class RetryMiddleware(Middleware):
 
 
 def _is_loss(error: Exception) -> bool:
-    return isinstance(cause_of(error), DatabaseLost)
+    cause = cause_of(error)
+    # The silent have had their time.
+    return isinstance(cause, DatabaseLost) and not isinstance(cause, DatabaseSilent)
