@@ -59,6 +59,7 @@ from zava_server.infrastructure.progress import Progress
 from zava_server.infrastructure.query_monitor import QueryMonitor
 from zava_server.infrastructure.rates import Rates
 from zava_server.infrastructure.tracing import start_tracing
+from zava_server.open_cache import open_cache
 from zava_server.protocol.session import Services
 from zava_server.startup import (
     check_prepared,
@@ -198,34 +199,35 @@ class Backend:
             statement_seconds=settings.statement_timeout_seconds,
             log=StatementLog(monitor),
         )
+        cache = await stack.enter_async_context(open_cache(settings, database.app, pool))
         catalogue = Catalogue(transactions.logged_as("search"))
         performance = Performance(transactions.logged_as("performance"))
         queries = SalesQueries(transactions, max_bytes=settings.max_result_bytes)
         guard = SqlGuard(RETAIL_POLICY)
         operations = Operations(pool, catalogue, embedder, embedded_database=database.embedded)
-        health = HealthService(pool, key, operations, embedder, settings.data_dir)
+        health = HealthService(pool, key, operations, embedder, cache, settings.data_dir)
         metrics = Metrics()
         for source in (
             query_metrics(monitor),
             pool_metrics(pool),
             error_metrics(self.errors),
-            cache_metrics(embedder),
+            cache_metrics(embedder, cache),
             health_metrics(health),
         ):
             metrics.register(source)
         services = Services(
             sales_queries=SalesQueryService(guard, queries, monitor),
             query_plans=QueryPlanService(guard, Plans(transactions.logged_as("explain")), monitor),
-            catalogue_search=CatalogueSearch(catalogue, embedder),
-            schemas=SchemaService(Schemas(transactions.logged_as("schemas"))),
+            catalogue_search=CatalogueSearch(catalogue, embedder, cache),
+            schemas=SchemaService(Schemas(transactions.logged_as("schemas")), cache),
             stores=Stores(transactions.logged_as("stores")),
             browsing=BrowsingService(
                 Browsing(transactions.logged_as("browse")), ZoneInfo(settings.time_zone)
             ),
-            store_performance=StorePerformanceService(performance),
-            sales_trend=SalesTrendService(performance),
-            top_products=TopProductsService(performance),
-            stock_alerts=StockAlertsService(performance),
+            store_performance=StorePerformanceService(performance, cache=cache),
+            sales_trend=SalesTrendService(performance, cache=cache),
+            top_products=TopProductsService(performance, cache=cache),
+            stock_alerts=StockAlertsService(performance, cache=cache),
             operations=operations,
             slow_queries=SlowQueries(
                 monitor, DatabaseStatistics(transactions.logged_as("operations"))

@@ -24,6 +24,7 @@ from zava_server.data.pool import Pool
 from zava_server.data.sales_queries import SalesQueries
 from zava_server.data.signing_keys import SigningKey
 from zava_server.data.transactions import ReadTransactions
+from zava_server.infrastructure.cache.cache import Cache
 from zava_server.infrastructure.errors import Busy, DatabaseUnavailable, ResultTooLarge
 from zava_server.infrastructure.health import Status
 from zava_server.infrastructure.progress import ignore_progress
@@ -173,7 +174,7 @@ async def test_health_tells_each_part_and_ops_its_figures(
     embedder = choose_embedder(settings)
     operations = Operations(pool, Catalogue(transactions), embedder, embedded_database=True)
     await operations.count_coverage(staff["tacoma"])
-    health = HealthService(pool, signing_key, operations, embedder, settings.data_dir)
+    health = HealthService(pool, signing_key, operations, embedder, Cache.off(), settings.data_dir)
     found = await health.look()
     assert (found.status, found.reason, found.is_ready) == (Status.OK, None, True)
     whole = health_content(found, whole=True)
@@ -192,7 +193,9 @@ async def test_a_key_the_database_does_not_know_is_down(
 ) -> None:
     embedder = choose_embedder(settings)
     operations = Operations(pool, Catalogue(transactions), embedder, embedded_database=True)
-    health = HealthService(pool, SigningKey.generate(), operations, embedder, settings.data_dir)
+    health = HealthService(
+        pool, SigningKey.generate(), operations, embedder, Cache.off(), settings.data_dir
+    )
     found = await health.look()
     statuses = {part.name: part.finding.status for part in found.parts}
     assert statuses[IDENTITY_KEY] is Status.DOWN
@@ -206,7 +209,7 @@ async def test_a_full_pool_is_degraded_and_still_serves(
     pool = small(database)
     embedder = choose_embedder(settings)
     operations = Operations(pool, Catalogue(transactions), embedder, embedded_database=True)
-    health = HealthService(pool, signing_key, operations, embedder, settings.data_dir)
+    health = HealthService(pool, signing_key, operations, embedder, Cache.off(), settings.data_dir)
     async with pool.running(), pool.connection():
         found = await health.look()
     (part,) = [part for part in found.parts if part.name == DATABASE]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from typing import TYPE_CHECKING
 
+from zava_server.business.kept_answers import KeptAnswers
 from zava_server.business.search.answers import SearchAnswer, SearchHit, judged, notice_about
 from zava_server.business.search.bars import SPELLING_GAIN, WORD_WEIGHT, WORDS_BARS, bars_for
 from zava_server.business.search.beside import beside
@@ -14,11 +15,12 @@ from zava_server.business.search.coverage import CoverageWatch, found_by_words
 from zava_server.business.search.query_text import cleaned, code_key, looks_foreign, parsed
 from zava_server.business.search.requests import SearchRequest, filter_of
 from zava_server.business.search.spelling import corrected, corrections, misspelt
+from zava_server.infrastructure.cache.changes import CATALOGUE, STOCK
 from zava_server.infrastructure.embedders.wordpiece import bert_uncased
 from zava_server.infrastructure.errors import AIUnavailable, ValidationError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
         QueryWord,
     )
     from zava_server.data.identity import Identity
+    from zava_server.infrastructure.cache.cache import Cache
     from zava_server.infrastructure.embedders.embedder import Embedder
 
 __all__ = ["CatalogueSearch", "SearchAnswer", "SearchHit", "SearchRequest"]
@@ -71,15 +74,19 @@ class _Found:
     bars: Bars
     mode: str
     notice: str | None = None
+    is_makeshift: bool = False
 
 
 class CatalogueSearch:
     """Exact SKU or name first, then meaning, with words to stand in where there is no meaning."""
 
-    def __init__(self, catalogue: Catalogue, embedder: Embedder) -> None:
+    def __init__(
+        self, catalogue: Catalogue, embedder: Embedder, cache: Cache | None = None
+    ) -> None:
         self._catalogue = catalogue
         self._embedder = embedder
         self._coverage = CoverageWatch(catalogue, embedder)
+        self._kept = KeptAnswers(cache, "search", SearchAnswer, CATALOGUE, STOCK)
 
     async def warm_up(self) -> None:
         """Loads the model before the first search needs it.
@@ -94,7 +101,32 @@ class CatalogueSearch:
         Raises ValidationError or AuthorizationError for bad arguments, and AIUnavailable where
         meaning alone was asked for and the embedder cannot answer.
         """
+        return await self._get(identity, request, "search", self._searched)
+
+    async def similar(self, identity: Identity, request: SearchRequest) -> SearchAnswer:
+        """Products like that whose SKU the request's query is, without itself.
+
+        Raises ValidationError for an unknown SKU or bad arguments, AuthorizationError, OtherModel.
+        """
+        return await self._get(identity, request, "similar", self._like)
+
+    async def _get(
+        self,
+        identity: Identity,
+        request: SearchRequest,
+        way: str,
+        compute: Callable[[Identity, SearchRequest], Coroutine[object, object, SearchAnswer]],
+    ) -> SearchAnswer:
         started = time.perf_counter()
+        answer = await self._kept.get(
+            identity,
+            (way, self._embedder.name, self._embedder.model, *astuple(request)),
+            lambda: compute(identity, request),
+            lambda answer: not answer.is_makeshift,
+        )
+        return replace(answer, elapsed_ms=(time.perf_counter() - started) * 1000)
+
+    async def _searched(self, identity: Identity, request: SearchRequest) -> SearchAnswer:
         wanted = await filter_of(identity, request, self._catalogue)
         query = parsed(cleaned(request.query))
         if not query.text:
@@ -102,21 +134,16 @@ class CatalogueSearch:
                 "query_description is empty.", "Describe what the product should do."
             )
         if not query.words:
-            return _answer([], "lexical", "There is no word in this to search by.", started)
+            return _answer([], "lexical", "There is no word in this to search by.")
         # What looks like a SKU is seldom looked for by meaning as well.
         ahead = request.mode != "lexical" and query.code_start is None
         embedding = beside(self._embedder.embed_query(query.text)) if ahead else nullcontext()
         async with embedding as vector:
             named, words = await self._catalogue.look_up(identity, query, wanted)
             task = _Task(identity, request, query, words, wanted, vector)
-            return await self._answered(task, [] if request.mode == "semantic" else named, started)
+            return await self._answered(task, [] if request.mode == "semantic" else named)
 
-    async def similar(self, identity: Identity, request: SearchRequest) -> SearchAnswer:
-        """Products like that whose SKU the request's query is, without itself.
-
-        Raises ValidationError for an unknown SKU or bad arguments, AuthorizationError, OtherModel.
-        """
-        started = time.perf_counter()
+    async def _like(self, identity: Identity, request: SearchRequest) -> SearchAnswer:
         wanted = await filter_of(identity, request, self._catalogue)
         product = await self._catalogue.vector_of(identity, code_key(cleaned(request.query)))
         if product is None:
@@ -124,7 +151,7 @@ class CatalogueSearch:
                 "There is no product with this SKU.", "Find it with semantic_search_products."
             )
         if product.vector is None or product.model is None:
-            return _answer([], "semantic", "This product is not in the search index yet.", started)
+            return _answer([], "semantic", "This product is not in the search index yet.")
         found = await self._catalogue.nearest(
             identity,
             product.vector,
@@ -135,17 +162,15 @@ class CatalogueSearch:
         )
         others = [hit for hit in found if hit.sku != product.sku][: request.max_rows]
         hits = [SearchHit(hit, f"like {product.sku}", weak=False) for hit in others]
-        return _answer(hits, "semantic", None, started)
+        return _answer(hits, "semantic", None)
 
-    async def _answered(
-        self, task: _Task, named: Sequence[ProductHit], started: float
-    ) -> SearchAnswer:
+    async def _answered(self, task: _Task, named: Sequence[ProductHit]) -> SearchAnswer:
         most = task.request.max_rows
         if named and (
             named[0].by[0] == "start" or code_key(task.query.text) == code_key(named[0].sku)
         ):
             hits = [SearchHit(product, "sku", weak=False) for product in named]
-            return _answer(hits[:most], "exact", None, started)
+            return _answer(hits[:most], "exact", None)
         exact = [SearchHit(p, p.by[0], weak=False) for p in named if p.by[0] != "start"]
         found, task = await self._find(task)
         seen = {hit.product.sku for hit in exact}
@@ -153,7 +178,8 @@ class CatalogueSearch:
         hits = [*exact, *(hit for hit in judgement if hit.product.sku not in seen)]
         about = None if exact else notice_about(hits, task.label)
         notice = " ".join(text for text in (found.notice, about) if text)
-        return _answer(hits[:most], found.mode, notice or None, started)
+        answer = _answer(hits[:most], found.mode, notice or None)
+        return replace(answer, is_makeshift=found.is_makeshift)
 
     async def _find(self, task: _Task) -> tuple[_Found, _Task]:
         """What fits, and the task as it was carried out: its spelling may have been corrected."""
@@ -161,15 +187,16 @@ class CatalogueSearch:
             return await self._by_words(task, None)
         missing = await self._coverage.missing(task.identity)
         if task.request.mode == "auto" and missing and missing.many:
-            return await self._by_words(task, missing.notice)
+            return _makeshift(*await self._by_words(task, missing.notice))
         try:
             found, task = await self._by_meaning(task)
         except AIUnavailable as error:
             if task.request.mode == "semantic":
                 raise
-            return await self._by_words(task, found_by_words(error))
+            return _makeshift(*await self._by_words(task, found_by_words(error)))
         if missing:
             found = replace(found, notice=" ".join(filter(None, (missing.notice, found.notice))))
+            return _makeshift(found, task)
         return found, task
 
     async def _by_meaning(self, task: _Task) -> tuple[_Found, _Task]:
@@ -249,7 +276,9 @@ def _words_by_stem(words: Sequence[QueryWord]) -> dict[str, str]:
     return {stem: word.text for word in words for stem in word.stems}
 
 
-def _answer(
-    hits: Sequence[SearchHit], mode: str, notice: str | None, started: float
-) -> SearchAnswer:
-    return SearchAnswer(hits, mode, notice, (time.perf_counter() - started) * 1000)
+def _makeshift(found: _Found, task: _Task) -> tuple[_Found, _Task]:
+    return replace(found, is_makeshift=True), task
+
+
+def _answer(hits: Sequence[SearchHit], mode: str, notice: str | None) -> SearchAnswer:
+    return SearchAnswer(hits, mode, notice, elapsed_ms=0.0)

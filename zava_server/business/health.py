@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from zava_server.business.operations import Operations
     from zava_server.data.pool import Pool
     from zava_server.data.signing_keys import Signer
+    from zava_server.infrastructure.cache.cache import Cache
     from zava_server.infrastructure.embedders.embedder import CachedEmbedder
 
 DATABASE, SCHEMA, IDENTITY_KEY = "database", "schema", "identity key"
@@ -58,12 +59,14 @@ class HealthService:
         key: Signer,
         operations: Operations,
         embedder: CachedEmbedder,
+        cache: Cache,
         data_dir: Path,
     ) -> None:
         self._pool = pool
         self._key = key
         self._operations = operations
         self._embedder = embedder
+        self._cache = cache
         self._data_dir = data_dir
         self._started = datetime.now(UTC)
         self._clock = time.monotonic()
@@ -72,7 +75,7 @@ class HealthService:
         self.board = HealthBoard()
         self.board.register(self._database, DATABASE, SCHEMA, IDENTITY_KEY)
         self.board.register(self._search, EMBEDDER)
-        self.board.register(_in_memory, CACHE)
+        self.board.register(self._answers, CACHE)
         self.board.register(self._disk, DISK)
 
     async def look(self) -> ServerHealth:
@@ -162,6 +165,22 @@ class HealthService:
             return {EMBEDDER: Finding(Status.DEGRADED, reason, details)}
         return {EMBEDDER: Finding(details=details)}
 
+    async def _answers(self) -> Mapping[str, Finding]:
+        cache, kept = self._cache.status(), self._cache.figures()
+        details = {
+            "kind": cache.place,
+            "entries_in_memory": kept.entries,
+            "bytes_in_memory": kept.bytes,
+            "hits": sum(kept.hits.values()),
+            "misses": sum(kept.misses.values()),
+            # Where changes are not told of, answers are kept for a second: slower, and right.
+            "changes": cache.silence or "told by the database",
+        }
+        if cache.trouble is not None:
+            reason = f"{cache.trouble} Answers are kept in memory for the time being."
+            return {CACHE: Finding(Status.DEGRADED, reason, details)}
+        return {CACHE: Finding(details=details)}
+
     async def _disk(self) -> Mapping[str, Finding]:
         try:
             usage = await asyncio.to_thread(shutil.disk_usage, self._data_dir)
@@ -183,10 +202,6 @@ class HealthService:
             "postgresql": self._pool.figures().server_version,
             "pgvector": self._pgvector,
         }
-
-
-async def _in_memory() -> Mapping[str, Finding]:
-    return {CACHE: Finding(details={"kind": "memory"})}
 
 
 def _weight(part: PartHealth) -> Status:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from zava_server.business.health import HealthService
     from zava_server.data.pool import Pool
+    from zava_server.infrastructure.cache.cache import Cache
     from zava_server.infrastructure.embedders.embedder import CachedEmbedder
     from zava_server.infrastructure.error_counts import ErrorCounts
     from zava_server.infrastructure.metrics import Source
@@ -120,15 +121,25 @@ def error_metrics(errors: ErrorCounts) -> Source:
     return families
 
 
-def cache_metrics(embedder: CachedEmbedder) -> Source:
-    """Query embeddings that were remembered, and those that were not."""
+def cache_metrics(embedder: CachedEmbedder, cache: Cache) -> Source:
+    """Answers and query embeddings that were kept, and those that were not."""
 
     def families() -> Iterable[Family]:
-        of = ("query_embeddings",)
-        for name, count in (("hits", embedder.hits), ("misses", embedder.misses)):
+        kept = cache.figures()
+        for name, embeddings, answers in (
+            ("hits", embedder.hits, kept.hits),
+            ("misses", embedder.misses, kept.misses),
+        ):
+            counts: dict[tuple[str, ...], float] = {(kind,): n for kind, n in answers.items()}
             yield Family(
-                "counter", f"zava_cache_{name}_total", f"Cache {name}.", ("cache",), {of: count}
+                "counter",
+                f"zava_cache_{name}_total",
+                f"Cache {name}.",
+                ("cache",),
+                {("query_embeddings",): embeddings, **counts},
             )
+        yield Family("gauge", "zava_cache_entries", "Answers in memory.", (), {(): kept.entries})
+        yield Family("gauge", "zava_cache_bytes", "Bytes these take.", (), {(): kept.bytes})
 
     return families
 

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+from zava_server.business.kept_answers import KeptAnswers, minute
 from zava_server.business.metrics import average_order_value, money
 from zava_server.business.own_stores import own_stores
 from zava_server.business.periods import Span, add_months, periods_at
 from zava_server.business.store_windows import windows_of
 from zava_server.data.sums import Sums
+from zava_server.infrastructure.cache.changes import CATALOGUE, SALES
 from zava_server.infrastructure.errors import ValidationError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from uuid import UUID
 
     from zava_server.data.identity import Identity
     from zava_server.data.performance import Performance
+    from zava_server.infrastructure.cache.cache import Cache
 
 STEPS = ("day", "week", "month")
 _DAY = timedelta(days=1)
@@ -57,10 +61,14 @@ class SalesTrendService:
     """Follows sales over a period."""
 
     def __init__(
-        self, performance: Performance, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+        self,
+        performance: Performance,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        cache: Cache | None = None,
     ) -> None:
         self._performance = performance
         self._now = now
+        self._kept = KeptAnswers(cache, "sales_trend", SalesTrend, SALES, CATALOGUE)
 
     async def trend(
         self, identity: Identity, store: str | None, time_period: str, step: str | None
@@ -75,6 +83,20 @@ class SalesTrendService:
             raise ValidationError(f"step must be one of: {', '.join(STEPS)}.")
         now = self._now()
         periods_at(time_period, now.replace(tzinfo=None))
+        return await self._kept.get(
+            identity,
+            (store_ids, time_period.strip(), step, minute(now)),
+            lambda: self._computed(identity, store_ids, time_period, step, now),
+        )
+
+    async def _computed(
+        self,
+        identity: Identity,
+        store_ids: Sequence[UUID],
+        time_period: str,
+        step: str | None,
+        now: datetime,
+    ) -> SalesTrend:
         async with self._performance.read_as(identity) as reader:
             clocks = await reader.stores(store_ids, now)
             windows = windows_of(

@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING
 
 from zava_server.business.insights import Insight, dollars
 from zava_server.business.periods import add_months
-from zava_server.data.stock import StockRules
+from zava_server.data.stock import StockAlert, StockRules
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from zava_server.data.stock import StockAlert
 
 OUT_OF_STOCK, REORDER, SLOW_MOVER = "out_of_stock", "reorder", "slow_mover"
 KINDS = (OUT_OF_STOCK, REORDER, SLOW_MOVER)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from time import perf_counter
 from typing import TYPE_CHECKING, TypeVar
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from zava_server.business.changes import changes, driver, stretches_of, stretches_told
+from zava_server.business.insights import Insight  # noqa: TC001 - the cache reads it
+from zava_server.business.kept_answers import KeptAnswers, minute
 from zava_server.business.metrics import Metrics, metrics_of, money, share
 from zava_server.business.own_stores import own_stores
 from zava_server.business.periods import Periods, Span, periods_at
@@ -16,14 +20,12 @@ from zava_server.business.stock import stock_insights, stock_rules
 from zava_server.business.store_windows import windows_of
 from zava_server.data.performance import Part, Visits, Window
 from zava_server.data.sums import Sums
+from zava_server.infrastructure.cache.changes import CATALOGUE, SALES, STOCK
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from uuid import UUID
-
-    from zava_server.business.insights import Insight
     from zava_server.data.identity import Identity
     from zava_server.data.performance import Performance, PerformanceReader, StoreClock
+    from zava_server.infrastructure.cache.cache import Cache
 
 K = TypeVar("K", int, str)
 
@@ -68,10 +70,16 @@ class StorePerformanceService:
     """Puts stores' figures together."""
 
     def __init__(
-        self, performance: Performance, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+        self,
+        performance: Performance,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        cache: Cache | None = None,
     ) -> None:
         self._performance = performance
         self._now = now
+        self._kept = KeptAnswers(
+            cache, "store_performance", StorePerformance, SALES, STOCK, CATALOGUE
+        )
 
     async def performance(
         self, identity: Identity, store: str | None, time_period: str
@@ -86,6 +94,16 @@ class StorePerformanceService:
         now = self._now()
         # Before a connection is taken.
         periods_at(time_period, now.replace(tzinfo=None))
+        answer = await self._kept.get(
+            identity,
+            (store_ids, time_period.strip(), minute(now)),
+            lambda: self._computed(identity, store_ids, time_period, now),
+        )
+        return replace(answer, elapsed_ms=(perf_counter() - started) * 1000)
+
+    async def _computed(
+        self, identity: Identity, store_ids: Sequence[UUID], time_period: str, now: datetime
+    ) -> StorePerformance:
         with_costs = identity.role != _SEES_NO_COSTS
         async with self._performance.read_as(identity) as reader:
             clocks = await reader.stores(store_ids, now)
@@ -127,7 +145,7 @@ class StorePerformanceService:
                 [*cuts, *hours], lambda part: part.hour, lambda number: f"{number:02d}"
             ),
             insights=insights,
-            elapsed_ms=(perf_counter() - started) * 1000,
+            elapsed_ms=0.0,
         )
 
 

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+from zava_server.business.kept_answers import KeptAnswers, minute
 from zava_server.business.own_stores import own_stores
-from zava_server.business.periods import periods_at
+from zava_server.business.periods import Span, periods_at
 from zava_server.business.store_windows import UNSURE, windows_of
-from zava_server.data.top_products import RANKINGS, ProductDays, ProductMonths
+from zava_server.data.top_products import RANKINGS, ProductDays, ProductMonths, ProductSales
+from zava_server.infrastructure.cache.changes import CATALOGUE, SALES
 from zava_server.infrastructure.errors import ValidationError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from uuid import UUID
 
-    from zava_server.business.periods import Span
     from zava_server.data.identity import Identity
     from zava_server.data.performance import Performance, Window
-    from zava_server.data.top_products import ProductSales
+    from zava_server.infrastructure.cache.cache import Cache
 
 _MOST_PRODUCTS = 200
 
@@ -37,10 +39,14 @@ class TopProductsService:
     """Ranks products."""
 
     def __init__(
-        self, performance: Performance, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+        self,
+        performance: Performance,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        cache: Cache | None = None,
     ) -> None:
         self._performance = performance
         self._now = now
+        self._kept = KeptAnswers(cache, "top_products", TopProducts, SALES, CATALOGUE)
 
     async def top(
         self,
@@ -64,7 +70,22 @@ class TopProductsService:
             raise ValidationError(f"limit must be from 1 to {_MOST_PRODUCTS}.")
         now = self._now()
         periods_at(time_period, now.replace(tzinfo=None))
+        return await self._kept.get(
+            identity,
+            (store_ids, time_period.strip(), ranking, category, limit, minute(now)),
+            lambda: self._computed(identity, store_ids, time_period, ranking, category, limit, now),
+        )
 
+    async def _computed(
+        self,
+        identity: Identity,
+        store_ids: Sequence[UUID],
+        time_period: str,
+        ranking: str,
+        category: str | None,
+        limit: int,
+        now: datetime,
+    ) -> TopProducts:
         def spans(local: datetime) -> dict[str, Span]:
             periods = periods_at(time_period, local)
             return {"current": periods.current, "previous": periods.previous}

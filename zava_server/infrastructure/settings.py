@@ -7,6 +7,7 @@ import os
 import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import platformdirs
@@ -79,6 +80,10 @@ class Settings(BaseSettings):
     slow_query_seconds: PositiveFloat = 1.0
     max_rows: int = Field(default=1000, ge=1, le=MAX_ROWS_CAP)
     max_result_bytes: PositiveInt = 8 * 1024 * 1024
+    cache_seconds: float = Field(default=300.0, ge=0, le=86_400)
+    """The longest an answer is kept; 0 keeps none."""
+    redis_url: SecretStr | None = None
+    """Where several servers keep answers; unset: in memory."""
     max_concurrent_statements: NonNegativeInt | None = None
     """Per identity; 0 means no limit. Unset: the transport's default, which is 0 on stdio."""
     calls_per_minute: NonNegativeInt | None = None
@@ -96,6 +101,13 @@ class Settings(BaseSettings):
         except (ZoneInfoNotFoundError, ValueError):
             raise ValueError(f"{name!r} is no IANA time zone such as America/Los_Angeles") from None
         return name
+
+    @pydantic.field_validator("redis_url")
+    @classmethod
+    def _of_redis(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is not None:
+            _check_redis_url(url.get_secret_value())
+        return url
 
     @pydantic.field_validator("data_dir", "log_file", "identity_key_file", "embedding_model_path")
     @classmethod
@@ -147,6 +159,18 @@ def load_settings(**flags: Any) -> Settings:
         raise unusable_setting(name, first, Settings) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ValidationError(f"zava.toml or .env cannot be read: {error}.") from None
+
+
+def _check_redis_url(url: str) -> None:
+    form = "it should be like redis://:password@host:6379/0, rediss://… or unix:///path"
+    try:
+        parts = urlsplit(url)
+        # Reading the port checks it.
+        usable = bool(parts.path) if parts.scheme == "unix" else parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable or parts.scheme not in ("redis", "rediss", "unix"):
+        raise ValueError(form)
 
 
 def _refuse_unknown_names() -> None:

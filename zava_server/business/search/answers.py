@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from zava_server.business.search.naming import is_called
+from zava_server.data.catalogue import ProductHit  # noqa: TC001 - the cache reads it
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from zava_server.business.search.bars import Bars
-    from zava_server.data.catalogue import ProductHit
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +29,15 @@ class SearchHit:
 class SearchAnswer:
     """Hits, best first, and a notice when they need one.
 
-    `mode` is how they were found: `exact`, `semantic` or `lexical`.
+    `mode` is how they were found: `exact`, `semantic` or `lexical`. `is_makeshift` where they would
+    have been found otherwise if all were well.
     """
 
     hits: Sequence[SearchHit]
     mode: str
     notice: str | None
     elapsed_ms: float
+    is_makeshift: bool = False
 
 
 def judged(

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import OrderedDict
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
+from zava_server.infrastructure.cache.shared_calls import SharedCalls
 from zava_server.infrastructure.errors import AIUnavailable
 from zava_server.infrastructure.tracing import span
 
@@ -48,15 +48,14 @@ class Embedder(Protocol):
 class CachedEmbedder:
     """Remembers the `size` queries used last; equal queries at the same time share one call.
 
-    The call belongs to no single caller: who leaves early does not take it from the others, and
-    it ends when the last one leaves. What failed is not remembered. The vectors are read-only.
+    What failed is not remembered. The vectors are read-only.
     """
 
     def __init__(self, inner: Embedder, size: int = 1024) -> None:
         self._inner = inner
         self._size = size
         self._vectors: OrderedDict[str, NDArray[np.float32]] = OrderedDict()
-        self._calls: dict[str, _SharedCall] = {}
+        self._calls: SharedCalls[str, NDArray[np.float32]] = SharedCalls()
         self._trouble: str | None = None
         self.hits = 0
         self.misses = 0
@@ -93,18 +92,7 @@ class CachedEmbedder:
             self.hits += 1
             return vector
         self.misses += 1
-        call = self._calls.get(text)
-        if call is None:
-            call = self._calls[text] = _SharedCall(asyncio.create_task(self._embed(text)))
-        call.waiting += 1
-        try:
-            return await asyncio.shield(call.task)
-        finally:
-            call.waiting -= 1
-            if not call.waiting:
-                call.task.cancel()
-                if self._calls.get(text) is call:
-                    del self._calls[text]
+        return await self._calls.share(text, lambda: self._embed(text))
 
     async def close(self) -> None:
         """Closes the inner embedder."""
@@ -128,9 +116,3 @@ class CachedEmbedder:
             self._trouble = error.message
             raise
         self._trouble = None
-
-
-class _SharedCall:
-    def __init__(self, task: asyncio.Task[NDArray[np.float32]]) -> None:
-        self.task = task
-        self.waiting = 0
