@@ -80,12 +80,14 @@ class Cache:
         *,
         seconds: float,
         scope: Sequence[str] = (),
+        clock: Callable[[], float] = time.time,
     ) -> None:
         """`changes` are those of `place`; `scope` is what all answers of this server depend on."""
         self._place = place
         self._changes = changes
         self._seconds = seconds
         self._scope = tuple(scope)
+        self._clock = clock
         self._calls: SharedCalls[tuple[str, tuple[str, ...]], Any] = SharedCalls()
         self._hits: Counter[str] = Counter()
         self._misses: Counter[str] = Counter()
@@ -107,7 +109,7 @@ class Cache:
         if not self._seconds:
             return await compute()
         is_told = self._changes.would_be_told(question.topics)
-        key = self._key(question, None if is_told else int(time.time()))
+        key = self._key(question, None if is_told else int(self._clock()))
         found = await self._place.find(key, question.topics)
         if found.entry is not None:
             try:
