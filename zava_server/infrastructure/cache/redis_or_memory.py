@@ -112,6 +112,8 @@ class RedisOrMemory:
 
     async def _begin(self, redis: RedisStore) -> None:
         """Uses it from now on; what changed while it was lost was not told to it."""
+        # Of whoever has not logged in, Redis refuses longer commands without saying why.
+        await redis.ping()
         seen = None
         while seen != self._renewals:
             seen = self._renewals

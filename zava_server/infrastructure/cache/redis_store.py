@@ -72,6 +72,8 @@ class RedisStore:
                 socket_timeout=_ANSWER_SECONDS,
                 socket_connect_timeout=_ANSWER_SECONDS,
                 retry=Retry(NoBackoff(), 0),
+                # Any Redis speaks it.
+                protocol=2,
             )
             # Options of the URL are looked at here; nothing is sent yet.
             pool.make_connection()  # type: ignore[no-untyped-call]  # redis leaves it untyped
@@ -136,7 +138,9 @@ async def _in_time() -> AsyncIterator[None]:
 
 
 def _reason(error: Exception) -> str:
-    for kind, reason in _REASONS:
-        if isinstance(error, kind):
-            return reason
+    # What goes wrong while it connects is wrapped.
+    for told in (error, error.__cause__):
+        for kind, reason in _REASONS:
+            if isinstance(told, kind):
+                return reason
     return "Redis cannot be reached."

@@ -1,0 +1,20 @@
+"""Waiting for a state instead of for a time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+
+async def until(holds: Callable[[], object], seconds: float = 20) -> None:
+    """Returns as soon as it does."""
+    async with asyncio.timeout(seconds):
+        while not holds():  # noqa: ASYNC110 - other parts do not set events for tests
+            await asyncio.sleep(0.01)
+
+
+async def until_it_is(answer: Callable[[], Awaitable[object]], wanted: object) -> None:
+    """Asks until it is answered so, for two seconds: so long a change may take to be seen."""
+    async with asyncio.timeout(2):
+        while await answer() != wanted:  # noqa: ASYNC110 - likewise
+            await asyncio.sleep(0.01)
