@@ -46,7 +46,7 @@ ORDER BY description_embedding <=> $1 LIMIT $4
 
 
 async def measured_probes(owner: asyncpg.Connection, space: Space, kind: str, lists: int) -> int:
-    """The fewest lists with which the index finds what comparing every vector finds, but for half a per cent.
+    """The fewest lists with which the index finds .995 of what comparing every vector finds.
 
     `kind` is the type that the index has made of the vectors. The queries lie between two products
     or off one, as those of people do.
