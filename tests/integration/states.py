@@ -14,7 +14,7 @@ async def until(holds: Callable[[], object], seconds: float = 20) -> None:
 
 
 async def until_it_is(answer: Callable[[], Awaitable[object]], wanted: object) -> None:
-    """Asks until it is answered so, for two seconds: so long a change may take to be seen."""
+    """Asks until it is answered so, for the two seconds in which a change is to be seen."""
     async with asyncio.timeout(2):
         while await answer() != wanted:  # noqa: ASYNC110 - likewise
             await asyncio.sleep(0.01)

@@ -39,14 +39,15 @@ WHERE i.indrelid = ANY ($1::regclass[])
 ORDER BY t.relname, i.indexrelid::regclass::text
 """
 
+# Not those that fire always: they run once a statement, and tell others of it.
 _TRIGGERS = """
 SELECT t.relname AS table_name,
     'guarding ' || t.relname AS purpose,
-    format('ALTER TABLE %s DISABLE TRIGGER USER', t.oid::regclass) AS remove,
-    format('ALTER TABLE %s ENABLE TRIGGER USER', t.oid::regclass) AS restore
-FROM pg_class AS t
-WHERE t.oid = ANY ($1::regclass[])
-ORDER BY t.relname
+    format('ALTER TABLE %s DISABLE TRIGGER %I', t.oid::regclass, g.tgname) AS remove,
+    format('ALTER TABLE %s ENABLE TRIGGER %I', t.oid::regclass, g.tgname) AS restore
+FROM pg_trigger AS g JOIN pg_class AS t ON t.oid = g.tgrelid
+WHERE t.oid = ANY ($1::regclass[]) AND NOT g.tgisinternal AND g.tgenabled = 'O'
+ORDER BY t.relname, g.tgname
 """
 
 # COPY refuses a table whose row security is forced upon its owner.
