@@ -56,7 +56,11 @@ async def test_no_literal_key_or_address_is_in_any_log(alone: Settings) -> None:
         transport = StdioTransport(
             sys.executable,
             [*arguments, "--data-dir", str(alone.data_dir)],
-            env={**os.environ, "ZAVA_SLOW_QUERY_SECONDS": "0.0001", "ZAVA_LOG_LEVEL": "INFO"},
+            env={
+                **os.environ,
+                "ZAVA_SLOW_QUERY_SECONDS": "0.0001",
+                "ZAVA_STATEMENT_TIMEOUT_SECONDS": "5",
+            },
             keep_alive=False,
         )
         async with Client(transport) as client:
@@ -87,7 +91,8 @@ async def test_no_literal_key_or_address_is_in_any_log(alone: Settings) -> None:
             os.kill(found["pid"], signal.SIGKILL)
             lost = (await calling).structured_content
             assert lost is not None
-            assert lost["error"]["code"] == "DATABASE_UNAVAILABLE"
+            # It may have been made again, and then run out of time.
+            assert lost["error"]["code"] in {"DATABASE_UNAVAILABLE", "QUERY_TIMEOUT"}
             observer.terminate()
     logged = dict(everything(alone.data_dir))
     key = alone.key_file.read_text().strip()
