@@ -432,6 +432,15 @@ async def test_a_kept_answer_is_the_one_that_was_computed(backend: Backend) -> N
     assert [type(answer) for answer in kept] == [type(answer) for answer in computed]
 
 
+async def test_results_of_callers_own_statements_are_not_kept(backend: Backend) -> None:
+    statement = "SELECT count(*) AS n FROM retail.stores"
+    for _ in range(2):
+        await backend.services.sales_queries.execute(backend.identity, statement, 10)
+    page = backend.services.metrics.exposition()[0].decode()
+    assert "\nzava_cache_entries 0.0\n" in page
+    assert '_total{cache="sales' not in page
+
+
 async def test_a_hundred_equal_calls_read_the_database_once(backend: Backend) -> None:
     me, services = backend.identity, backend.services
     asked = (services.store_performance.performance(me, None, "90d") for _ in range(100))

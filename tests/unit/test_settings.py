@@ -102,3 +102,32 @@ def test_secrets_are_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ZAVA_DATABASE_URL", "postgresql://zava_app:hunter2@db/zava")
     monkeypatch.setenv("OPENAI_API_KEY", "sk-hunter3")
     assert "hunter" not in repr(load_settings())
+
+
+@pytest.mark.parametrize(
+    "url", ["redis://:pass@host:6379/0", "rediss://host", "unix:///run/redis.sock"]
+)
+def test_redis_is_given_as_a_url(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.setenv("ZAVA_REDIS_URL", url)
+    given = load_settings().redis_url
+    assert given is not None
+    assert given.get_secret_value() == url
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["secret-host:6379", "http://secret-host", "redis://secret-host:port", "unix://", "secret"],
+)
+def test_what_is_no_redis_url_is_refused_without_repeating_it(
+    monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    monkeypatch.setenv("ZAVA_REDIS_URL", url)
+    with pytest.raises(ValidationError, match="redis://:password@host:6379/0") as refused:
+        load_settings()
+    assert "secret" not in str(refused.value)
+
+
+def test_answers_may_not_be_kept_for_longer_than_a_day(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ZAVA_CACHE_SECONDS", "86401")
+    with pytest.raises(ValidationError, match="too large"):
+        load_settings()
