@@ -13,8 +13,10 @@ async def until(holds: Callable[[], object], seconds: float = 20) -> None:
             await asyncio.sleep(0.01)
 
 
-async def until_it_is(answer: Callable[[], Awaitable[object]], wanted: object) -> None:
-    """Asks until it is answered so, for the two seconds in which a change is to be seen."""
-    async with asyncio.timeout(2):
+async def until_it_is(
+    answer: Callable[[], Awaitable[object]], wanted: object, seconds: float = 2
+) -> None:
+    """Asks until it is answered so, by default for the time in which a change is to be seen."""
+    async with asyncio.timeout(seconds):
         while await answer() != wanted:  # noqa: ASYNC110 - likewise
             await asyncio.sleep(0.01)

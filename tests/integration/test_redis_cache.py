@@ -8,14 +8,18 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import pytest
-from pydantic import TypeAdapter
+from pydantic import SecretStr, TypeAdapter
 
 from tests.integration.redis_server import RedisServer, redis_server
-from tests.integration.states import until
+from tests.integration.states import until, until_it_is
+from zava_server.app import Backend
 from zava_server.infrastructure.cache.cache import Cache, Question
 from zava_server.infrastructure.cache.changes import CATALOGUE, SALES, TOPICS, Changes
 from zava_server.infrastructure.cache.memory import MemoryStore
 from zava_server.infrastructure.cache.redis_or_memory import RedisOrMemory
+from zava_server.infrastructure.health import Status
+from zava_server.infrastructure.settings import Settings
+from zava_server.startup import Database
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,3 +260,25 @@ async def test_a_cancelled_question_does_not_confuse_the_next(redis: RedisServer
         first = {number: await a.ask(f"{number}d") for number in range(100)}
         assert len(set(first.values())) == 100
         assert {number: await a.ask(f"{number}d") for number in range(100)} == first
+
+
+async def test_health_tells_that_redis_is_away_and_when_it_is_back(
+    redis: RedisServer, database: Database, settings: Settings
+) -> None:
+    with_redis = settings.model_copy(update={"user": "seattle", "redis_url": SecretStr(redis.url)})
+    async with Backend(with_redis).running() as backend:
+        await backend.ready()
+
+        async def cache() -> object:
+            found = await backend.services.health.look()
+            part = next(part for part in found.parts if part.name == "cache")
+            return part.finding.status, part.finding.details["kind"], found.is_ready
+
+        await until_it_is(cache, (Status.OK, "redis", True), seconds=10)
+        redis.kill()
+        await until_it_is(cache, (Status.DEGRADED, "memory", True), seconds=10)
+        assert (await backend.services.health.look()).reason == (
+            "Redis cannot be reached. Answers are kept in memory for the time being."
+        )
+        redis.start()
+        await until_it_is(cache, (Status.OK, "redis", True), seconds=10)
