@@ -56,7 +56,7 @@ KEYS = {
 }
 SORTS: dict[str, dict[str, tuple[str, ...]]] = {
     "orders": {"order_date": ("order_date",), "total_amount": ("total_amount",)},
-    "order_items": {"order_date": ("order_date",), "created_at": ("created_at",)},
+    "order_items": {"order_date": ("order_date",)},
     "customers": {
         "last_name": ("last_name", "first_name"),
         "email": ("email",),

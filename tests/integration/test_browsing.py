@@ -45,7 +45,6 @@ UPDATE retail.orders SET order_date = '2025-07-01 12:00+00'
     WHERE order_id::text BETWEEN '2' AND '6';
 UPDATE retail.orders SET total_amount = 10 WHERE order_id::text > 'd';
 UPDATE retail.orders SET status = 'pending' WHERE order_id::text > 'f';
-UPDATE retail.order_items SET created_at = '2025-07-01 12:00+00' WHERE order_id::text < '5';
 """
 
 

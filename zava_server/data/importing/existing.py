@@ -6,18 +6,19 @@ What is found is locked as a foreign key would lock it: until the import ends, n
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import numpy as np
 
 from zava_server.data.binary_copy import Kind
-from zava_server.data.importing.staging import stage
+from zava_server.data.importing.staging import EncodedRows, stage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     import asyncpg
+    from numpy.typing import NDArray
 
     from zava_server.data.importing.links import Links, Things
 
@@ -122,12 +123,11 @@ class Existing:
             products.ids[row["number"]] = np.frombuffer(row["product_id"].bytes, np.uint8)
 
     async def _mark_pairs(self, links: Links, things: Things, query: str) -> None:
-        numbers = np.arange(len(things.keys))
-        await stage(
-            self._owner,
-            "asked_pairs",
-            _PAIR,
-            {"number": numbers, "store_id": links.stores.ids[things.stores], "id": things.ids},
-        )
+        pairs: Mapping[str, NDArray[Any]] = {
+            "number": np.arange(len(things.keys)),
+            "store_id": links.stores.ids[things.stores],
+            "id": things.ids,
+        }
+        await stage(self._owner, "asked_pairs", EncodedRows.of(_PAIR, pairs))
         found = await self._owner.fetch(query)
         things.known[[row["number"] for row in found]] = True

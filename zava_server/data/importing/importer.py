@@ -47,7 +47,7 @@ SET LOCAL zava.bulk_load = 'on';
 """
 
 # Read, checked and written first, while the other files are read on the other core.
-_FIRST = ("stores", "products", "customers")
+_FIRST = ("stores", "products")
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,13 +7,14 @@ files again writes nothing.
 from __future__ import annotations
 
 from contextlib import aclosing
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from zava_server.data.ahead import made_ahead
 from zava_server.data.binary_copy import Kind
-from zava_server.data.importing.staging import copy_rows, stage
+from zava_server.data.importing.staging import EncodedRows, copy_rows, stage
 from zava_server.data.importing.table_writing import order_of_ids
 from zava_server.data.importing.tables import EMPTY
 from zava_server.data.importing.upserts import Written, upsert
@@ -114,6 +115,16 @@ ORDER BY store_id, order_id, l.line_no
 """
 
 
+@dataclass(frozen=True, slots=True)
+class _Slice:
+    """Some orders and all their lines, ready to be sent, and what is known of the orders."""
+
+    orders: EncodedRows
+    lines: EncodedRows
+    described: NDArray[np.bool_]
+    known: NDArray[np.bool_]
+
+
 class OrderWriter:
     """Writes the orders that `kept` lets in. `orders` or `order_items` may lack."""
 
@@ -141,11 +152,11 @@ class OrderWriter:
         self._may_copy = await self._owner.fetchval(_MAY_COPY)
         orders, lines, done = Written(), Written(), 0
         async with aclosing(made_ahead(self._slices())) as slices:
-            async for some_orders, some_lines in slices:
-                orders_written, lines_written = await self._write_slice(some_orders, some_lines)
+            async for part in slices:
+                orders_written, lines_written = await self._write_slice(part)
                 orders += orders_written
                 lines += lines_written
-                done += int(some_orders["described"].sum()) + len(some_lines["line_no"])
+                done += int(part.described.sum()) + part.lines.size
                 progress(done)
         written = {}
         if self._orders is not None:
@@ -154,19 +165,19 @@ class OrderWriter:
             written["order_items"] = lines
         return written
 
-    async def _write_slice(self, orders: Columns, lines: Columns) -> tuple[Written, Written]:
+    async def _write_slice(self, part: _Slice) -> tuple[Written, Written]:
         owner = self._owner
-        await stage(owner, "staged_orders", _ORDER, orders)
+        await stage(owner, "staged_orders", part.orders)
         lines_come = self._items is not None
-        known = bool(orders["known"].any())
+        known = bool(part.known.any())
         # Lines of new orders alone need not be compared with anything.
         copies_lines = self._may_copy and not known
         if lines_come:
             if not copies_lines:
-                await stage(owner, "staged_lines", _LINE, lines)
+                await stage(owner, "staged_lines", part.lines)
             if known:
                 await owner.execute(_FIND_CHANGED)
-            if not orders["known"].all():
+            if not part.known.all():
                 await owner.execute(_TOUCH_NEW)
         written = Written()
         if self._orders is not None:
@@ -183,15 +194,15 @@ class OrderWriter:
             )
         if not lines_come:
             return written, Written()
-        if not orders["described"].all():
+        if not part.described.all():
             await owner.execute(_SET_TOTALS)
         if copies_lines:
-            await copy_rows(owner, "order_items", _LINE, lines, schema="retail")
-            return written, Written(new=len(lines["line_no"]))
+            await copy_rows(owner, "order_items", part.lines, schema="retail")
+            return written, Written(new=part.lines.size)
         added = await owner.execute(_ADD_LINES_OF_NEW_AND_CHANGED if known else _ADD_LINES)
         return written, Written(new=int(added.rpartition(" ")[2]))
 
-    def _slices(self) -> Iterator[tuple[Columns, Columns]]:
+    def _slices(self) -> Iterator[_Slice]:
         """Orders in the order of the index, each with its lines after one another."""
         orders, totals = self._all_orders()
         lines, order_of_line = self._all_lines(orders)
@@ -203,11 +214,14 @@ class OrderWriter:
             so_far = rows[start - 1] if start else 0
             end = max(start + 1, int(np.searchsorted(rows, so_far + _SLICE_ROWS, side="right")))
             last_line = int(ends[end - 1])
-            yield (
-                self._order_columns(orders[start:end], totals),
-                self._line_columns(
+            some = self._order_columns(orders[start:end], totals)
+            yield _Slice(
+                EncodedRows.of(_ORDER, some),
+                self._encoded_lines(
                     lines[first_line:last_line], order_of_line[first_line:last_line], orders
                 ),
+                some["described"],
+                some["known"],
             )
             start, first_line = end, last_line
 
@@ -264,18 +278,18 @@ class OrderWriter:
             "known": things.known[numbers],
         }
 
-    def _line_columns(
+    def _encoded_lines(
         self,
         rows: NDArray[np.int64],
         order_of_line: NDArray[np.int64],
         orders: NDArray[np.int64],
-    ) -> Columns:
+    ) -> EncodedRows:
         if self._items is None:
-            return {"line_no": np.zeros(0, np.int64)}
+            return EncodedRows(_LINE, 0, b"")
         links, things, cells = self._links, self._links.orders, self._items.numbers
         numbers = orders[order_of_line]
         first = np.searchsorted(order_of_line, order_of_line, side="left")
-        return {
+        columns: Columns = {
             "store_id": links.stores.ids[things.stores[numbers]],
             "order_id": things.ids[numbers],
             "line_no": np.arange(1, len(rows) + 1) - first,
@@ -285,6 +299,7 @@ class OrderWriter:
             "discount_percent": cells["discount_percent"][rows],
             "total_amount": cells["total_amount"][rows],
         }
+        return EncodedRows.of(_LINE, columns)
 
 
 _OPTIONAL = {"customer_id": "customer_code", "status": "status"}

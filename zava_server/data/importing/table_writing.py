@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -10,7 +9,14 @@ import numpy as np
 
 from zava_server.data.binary_copy import Kind
 from zava_server.data.importing.keys import identifiers
-from zava_server.data.importing.staging import stage, stage_records
+from zava_server.data.importing.staging import (
+    EncodedRows,
+    amount_texts,
+    stage,
+    stage_records,
+    stage_texts,
+    uuid_texts,
+)
 from zava_server.data.importing.tables import EMPTY, NO_CODE, texts_of
 from zava_server.data.importing.upserts import Written, upsert
 
@@ -150,30 +156,22 @@ async def write_products(
         code_texts(products, "product_type", rows),
     )
     await _stage_catalogue(owner, sorted(set(zip(categories, types, strict=True))))
-    await stage_records(
+    await stage_texts(
         owner,
         "staged_products",
         {
-            "product_id": "uuid",
-            "sku": "text",
-            "name": "text",
-            "description": "text",
-            "category": "text",
-            "product_type": "text",
-            "base_price": "numeric",
-            "cost": "numeric",
+            "product_id": (
+                "uuid",
+                uuid_texts(links.products.ids[links.product_of["products"][rows]]),
+            ),
+            "sku": ("text", code_texts(products, "sku", rows)),
+            "name": ("text", texts_of(products, "name", rows)),
+            "description": ("text", texts_of(products, "description", rows)),
+            "category": ("text", categories),
+            "product_type": ("text", types),
+            "base_price": ("numeric", amount_texts(products.numbers["base_price"][rows])),
+            "cost": ("numeric", amount_texts(products.numbers["cost"][rows])),
         },
-        zip(
-            uuids(links.products.ids[links.product_of["products"][rows]]),
-            code_texts(products, "sku", rows),
-            texts_of(products, "name", rows),
-            texts_of(products, "description", rows),
-            categories,
-            types,
-            amounts(products.numbers["base_price"][rows]),
-            amounts(products.numbers["cost"][rows]),
-            strict=True,
-        ),
     )
     costs_come = "cost" in products.present
     await owner.execute(_MOVED_PRODUCTS.format(costs_come=str(costs_come).lower()))
@@ -242,24 +240,17 @@ async def write_customers(
 ) -> Written:
     """New customers, and what has changed of others."""
     numbers = links.customer_of["customers"][rows]
-    await stage_records(
+    emails = [email or None for email in texts_of(customers, "email", rows)]
+    await stage_texts(
         owner,
         "staged_customers",
         {
-            "store_id": "uuid",
-            "customer_id": "uuid",
-            "first_name": "text",
-            "last_name": "text",
-            "email": "text",
+            "store_id": ("uuid", uuid_texts(links.stores.ids[links.store_of["customers"][rows]])),
+            "customer_id": ("uuid", uuid_texts(links.customers.ids[numbers])),
+            "first_name": ("text", texts_of(customers, "first_name", rows)),
+            "last_name": ("text", texts_of(customers, "last_name", rows)),
+            "email": ("text", emails),
         },
-        zip(
-            uuids(links.stores.ids[links.store_of["customers"][rows]]),
-            uuids(links.customers.ids[numbers]),
-            texts_of(customers, "first_name", rows),
-            texts_of(customers, "last_name", rows),
-            (email or None for email in texts_of(customers, "email", rows)),
-            strict=True,
-        ),
     )
     if links.customers.known[numbers].any() and "email" in customers.present:
         await owner.execute(_FREE_EMAILS)
@@ -295,9 +286,8 @@ async def write_inventory(
     written = Written()
     for start in range(0, len(rows), _SLICE):
         part = order[start : start + _SLICE]
-        await stage(
-            owner, "staged_stock", _STOCK, {name: values[part] for name, values in columns.items()}
-        )
+        some = {name: values[part] for name, values in columns.items()}
+        await stage(owner, "staged_stock", EncodedRows.of(_STOCK, some))
         written += await upsert(
             owner,
             "retail.inventory",
@@ -325,8 +315,3 @@ def code_texts(table: Table, column: str, rows: Rows) -> list[str]:
     """A column of codes as they stand in the file."""
     codes = table.codes[column]
     return [codes.texts[number] for number in codes.numbers[rows].tolist()]
-
-
-def amounts(cents: NDArray[np.int64]) -> list[Decimal | None]:
-    """Cents as amounts; None for none."""
-    return [None if n == EMPTY else Decimal(n).scaleb(-2) for n in cents.tolist()]
