@@ -68,28 +68,42 @@ async def describe_users(owner: asyncpg.Connection) -> Sequence[Identity]:
 async def _find_users(
     connection: AnyConnection, signer: Signer, handle: str | None
 ) -> list[Identity]:
+    return _identities(
+        await ask_as_server(connection, signer, "SELECT * FROM identity.find_users($1)", handle)
+    )
+
+
+async def ask_as_server(
+    connection: AnyConnection, signer: Signer, question: str, argument: object
+) -> list[asyncpg.Record]:
+    """What the database answers to the server alone. For zava_app.
+
+    Raises DatabaseUnavailable where it does not believe the signature.
+    """
     async with connection.transaction(readonly=True):
         proof = signer.sign(THE_SERVER, _LOOK_UP_SECONDS)
         await connection.execute("SELECT set_config('zava.identity', $1, true)", proof)
         if await connection.fetchval("SELECT identity.is_server()") is not True:
             raise identity_refused()
-        return _identities(await connection.fetch("SELECT * FROM identity.find_users($1)", handle))
+        return await connection.fetch(question, argument)
 
 
 def _identities(rows: Sequence[asyncpg.Record]) -> list[Identity]:
-    return [
-        Identity(
-            user_id=row["user_id"],
-            handle=row["handle"],
-            display_name=row["display_name"],
-            role=row["role"],
-            permissions=frozenset(row["permissions"]),
-            version=row["version"],
-            store_ids=tuple(row["store_ids"]),
-            store_names=tuple(row["store_names"]),
-        )
-        for row in rows
-    ]
+    return [identity_of(row) for row in rows]
+
+
+def identity_of(row: asyncpg.Record) -> Identity:
+    """The user in a row that has the columns of `identity.describe_users`."""
+    return Identity(
+        user_id=row["user_id"],
+        handle=row["handle"],
+        display_name=row["display_name"],
+        role=row["role"],
+        permissions=frozenset(row["permissions"]),
+        version=row["version"],
+        store_ids=tuple(row["store_ids"]),
+        store_names=tuple(row["store_names"]),
+    )
 
 
 def identity_refused() -> DatabaseUnavailable:

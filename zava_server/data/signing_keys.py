@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import os
 import secrets
 import time
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from uuid import UUID
 import structlog
 
 from zava_server.infrastructure.errors import DatabaseUnavailable, ValidationError
+from zava_server.infrastructure.private_files import write_private
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -83,14 +83,7 @@ class SigningKey:
 
     def write(self, file: Path) -> None:
         """Writes the key where only its owner can read it, whole or not at all."""
-        draft = file.with_name(f".{file.name}.{os.getpid()}")
-        draft.unlink(missing_ok=True)
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w", encoding="ascii") as out:
-            out.write(f"{self.key_id}:{self.secret.hex()}\n")
-            out.flush()
-            os.fsync(out.fileno())
-        draft.replace(file)
+        write_private(file, f"{self.key_id}:{self.secret.hex()}\n")
 
     def padded_blocks(self) -> tuple[bytes, bytes]:
         """The inner and outer key block of HMAC (RFC 2104), which are as secret as the key."""

@@ -100,7 +100,8 @@ FROM programs AS p
 WHERE p.prosecdef AND p.name NOT IN (
     'retail.current_user_id()', 'retail.get_current_user_store()', 'retail.get_user_store_list()',
     'retail.is_head_office()', 'retail.may_see_costs()', 'identity.find_users(wanted text)',
-    'identity.is_server()', 'zava.statement_statistics(sorted_by text, most integer)'
+    'identity.find_token(wanted uuid)', 'identity.is_server()',
+    'zava.statement_statistics(sorted_by text, most integer)'
 )
 UNION ALL
 SELECT format('%s may run %s, which is written in %s', p.grantee, p.name, l.lanname),
