@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from zava_server.app import Backend
+from zava_server.backend import Backend
 from zava_server.infrastructure.settings import Settings
 from zava_server.startup import Database
 

@@ -24,7 +24,7 @@ from tests.integration.embedded_processes import reachable_directory
 from tests.integration.postgres_servers import HOST, PostgresServer, backed_up
 from tests.integration.states import until, until_it_is
 from tests.integration.tcp_proxy import TcpProxy
-from zava_server.app import Backend
+from zava_server.backend import Backend
 from zava_server.business.catalogue_search import SearchRequest
 from zava_server.data.change_listener import ChangeListener, database_id
 from zava_server.data.embedded.account import Account

@@ -14,7 +14,7 @@ import asyncpg
 import pytest
 
 from tests.conftest import Staff
-from zava_server.app import Backend
+from zava_server.backend import Backend
 from zava_server.business.health import DATABASE, IDENTITY_KEY, SCHEMA, HealthService
 from zava_server.business.operations import Operations
 from zava_server.data.catalogue import Catalogue

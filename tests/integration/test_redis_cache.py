@@ -12,7 +12,7 @@ from pydantic import SecretStr, TypeAdapter
 
 from tests.integration.redis_server import RedisServer, redis_server
 from tests.integration.states import until, until_it_is
-from zava_server.app import Backend
+from zava_server.backend import Backend
 from zava_server.infrastructure.cache.cache import Cache, Question
 from zava_server.infrastructure.cache.changes import CATALOGUE, SALES, TOPICS, Changes
 from zava_server.infrastructure.cache.memory import MemoryStore

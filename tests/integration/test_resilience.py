@@ -17,12 +17,13 @@ from pydantic import SecretStr
 from tests.integration.embedded_processes import reachable_directory
 from tests.integration.postgres_servers import HOST, PostgresServer, backed_up
 from tests.integration.tcp_proxy import TcpProxy
-from zava_server.app import Backend
+from zava_server.backend import Backend
 from zava_server.data import hosts, pool, transactions
 from zava_server.infrastructure import retries
 from zava_server.infrastructure.rates import Rates
 from zava_server.infrastructure.settings import Settings
 from zava_server.protocol.server import build_server
+from zava_server.protocol.session import Session
 from zava_server.startup import Database
 
 WORKERS = 6
@@ -76,7 +77,7 @@ async def serving(settings: Settings, *places: str, options: str = "") -> AsyncI
     async with Backend(settings).running() as backend:
         await backend.ready()
         server: FastMCP = build_server(
-            backend,
+            Session(backend, backend),
             Rates(calls_per_minute=0, concurrent_statements=0),
             backend.errors,
             backend.calls,

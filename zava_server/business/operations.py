@@ -11,7 +11,7 @@ from zava_server.data.catalogue import Coverage
 from zava_server.infrastructure.errors import ZavaError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from zava_server.data.catalogue import Catalogue
     from zava_server.data.identity import Identity
@@ -74,14 +74,15 @@ class Operations:
         """
         self._coverage = await self._catalogue.coverage(identity, self._embedder.model)
 
-    async def watch_coverage(self, identity: Identity) -> None:
-        """Counts again and again, until it is cancelled."""
+    async def watch_coverage(self, somebody: Callable[[], Awaitable[Identity | None]]) -> None:
+        """Counts again and again, with the rights of `somebody`, until it is cancelled."""
         while True:
             complete = self._coverage.share >= 1
             await asyncio.sleep(_AGAIN_SECONDS if complete else _AGAIN_WHILE_INCOMPLETE_SECONDS)
             # The pool tells what is wrong with the database.
             with suppress(ZavaError):
-                await self.count_coverage(identity)
+                if (identity := await somebody()) is not None:
+                    await self.count_coverage(identity)
 
     def pool_health(self, identity: Identity) -> PoolHealth:
         """The pool's state. Takes no connection."""

@@ -14,6 +14,7 @@ from zava_server.protocol.prompts import add_prompts
 from zava_server.protocol.rates import RateMiddleware
 from zava_server.protocol.readiness import ReadinessMiddleware
 from zava_server.protocol.resources import add_resources
+from zava_server.protocol.scopes import ScopeMiddleware
 from zava_server.protocol.tools.browse import add_browse_tools
 from zava_server.protocol.tools.catalogue import add_catalogue_tools
 from zava_server.protocol.tools.operations import add_operations_tools
@@ -22,6 +23,8 @@ from zava_server.protocol.tools.sales import add_sales_tools
 from zava_server.protocol.tools.stores import add_store_tools
 
 if TYPE_CHECKING:
+    from fastmcp.server.auth import AuthProvider
+
     from zava_server.infrastructure.calls import CallsUnderWay
     from zava_server.infrastructure.error_counts import ErrorCounts
     from zava_server.infrastructure.rates import Rates
@@ -65,10 +68,12 @@ def build_server(
     *,
     default_rows: int,
     deadline_seconds: float,
+    auth: AuthProvider | None = None,
 ) -> FastMCP:
     """The server with all its tools, serving whoever `session` says; `errors` counts.
 
     A call whose connection is lost is made again within `deadline_seconds` of its beginning.
+    `auth` is who guards it over HTTP.
     """
     _quieten_framework()
     server = _StatelessServer(
@@ -79,10 +84,12 @@ def build_server(
             ErrorMiddleware(errors),
             CallsMiddleware(calls),
             ReadinessMiddleware(session),
+            ScopeMiddleware(session),
             RateMiddleware(session, rates),
             RetryMiddleware(deadline_seconds),
         ],
         mask_error_details=True,
+        auth=auth,
     )
     add_sales_tools(server, session, default_rows=default_rows)
     add_catalogue_tools(server, session)

@@ -44,16 +44,12 @@ class Services:
     metrics: Metrics
 
 
-class Session(Protocol):
-    """Where tools get their services and their caller from."""
+class Backing(Protocol):
+    """What prepares and holds the services."""
 
     @property
     def services(self) -> Services:
         """The services; only after `ready`."""
-
-    @property
-    def identity(self) -> Identity:
-        """The caller; only after `ready`."""
 
     @property
     def progress(self) -> Progress:
@@ -61,3 +57,47 @@ class Session(Protocol):
 
     async def ready(self) -> None:
         """Waits until calls can be served; raises the error that prevents it."""
+
+
+class Callers(Protocol):
+    """Who asks: the one user of a process, or the bearer of a request's token."""
+
+    @property
+    def identity(self) -> Identity:
+        """Whoever sent the request at hand; only after `ready`."""
+
+    @property
+    def scopes(self) -> frozenset[str]:
+        """Which tools are open to them."""
+
+
+class Session:
+    """Where tools get their services and the caller of the request at hand from."""
+
+    def __init__(self, backing: Backing, callers: Callers) -> None:
+        self._backing = backing
+        self._callers = callers
+
+    @property
+    def services(self) -> Services:
+        """The services; only after `ready`."""
+        return self._backing.services
+
+    @property
+    def identity(self) -> Identity:
+        """The caller; only after `ready`."""
+        return self._callers.identity
+
+    @property
+    def scopes(self) -> frozenset[str]:
+        """Which tools are open to the caller."""
+        return self._callers.scopes
+
+    @property
+    def progress(self) -> Progress:
+        """How far the preparation of the database has come."""
+        return self._backing.progress
+
+    async def ready(self) -> None:
+        """Waits until calls can be served; raises the error that prevents it."""
+        await self._backing.ready()
