@@ -56,6 +56,11 @@ class Measurements:
         return runs or ()
 
 
+# Since these releases PostgreSQL never runs a kept plan under another role than it was made for
+# (CVE-2024-10976); all later ones do well.
+_PLANS_BY_ROLE_SINCE = {14: 14, 15: 9, 16: 5, 17: 1}
+
+
 class MeasuredConnection(BoundedConnection):
     """What the pool opens; `measurements` are of what runs by `fetch` and its like.
 
@@ -67,6 +72,29 @@ class MeasuredConnection(BoundedConnection):
         self.socket: socket.socket = transport.get_extra_info("socket")
         self.measurements = Measurements()
         self.ending: str | None = None
+        self._stmt_cache: Any
+        # asyncpg's own switch, turned on by `keep_statements`.
+        self._stmt_cache_enabled = False
+
+    async def keep_statements(self) -> None:
+        """Keeps what is prepared from now on, where that is safe and works.
+
+        Behind a pooler such as PgBouncer each transaction may meet another session; it shows by a
+        session that is not the one that was announced.
+        """
+        version = self.get_server_version()
+        oldest = min(_PLANS_BY_ROLE_SINCE)
+        knows_roles = version.major >= oldest and version.micro >= _PLANS_BY_ROLE_SINCE.get(
+            version.major, 0
+        )
+        if knows_roles:
+            session = await self.fetchval("SELECT pg_backend_pid()")
+            self._stmt_cache_enabled = session == self.get_server_pid()
+
+    @property
+    def statements_kept(self) -> int:
+        """How many statements the session should have at least."""
+        return len(self._stmt_cache)
 
     @property
     def reason(self) -> str:

@@ -65,15 +65,20 @@ SELECT CASE WHEN pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() THEN 0
 """
 
 # Whatever a call left behind ends here, in one round trip: a transaction in any state, settings,
-# locks, cursors, listens, prepared statements. zava_app has no right to temporary tables.
+# locks, cursors, listens. zava_app has no right to temporary tables. A call that touched prepared
+# statements costs the connection.
 _LEAVE_NOTHING = """
 ROLLBACK;
 RESET ALL;
 SELECT pg_advisory_unlock_all();
 CLOSE ALL;
 UNLISTEN *;
-DEALLOCATE ALL;
+SELECT identity.check_statements({kept});
 """
+# Parsing and planning are half of a short call. Only texts of ours are kept: a caller's is sent
+# under no name.
+_STATEMENTS_KEPT = 100
+_MOST_CHARACTERS_KEPT = 16 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,8 +264,9 @@ class Pool:
             connect=connect,
             connection_class=MeasuredConnection,
             reset=_already_clean,
-            # Statements stay unnamed: named ones would not survive DEALLOCATE ALL.
-            statement_cache_size=0,
+            statement_cache_size=_STATEMENTS_KEPT,
+            max_cacheable_statement_size=_MOST_CHARACTERS_KEPT,
+            max_cached_statement_lifetime=0,
         )
 
     async def _acquire(self, pool: asyncpg.Pool) -> PoolConnectionProxy:
@@ -342,6 +348,7 @@ async def _prepare(connection: asyncpg.Connection) -> None:
     # which the callers' roles may not.
     types = await connection.fetchval(_RESULT_TYPES)
     await connection.fetch(f"SELECT {types}")
+    await cast("MeasuredConnection", connection).keep_statements()
 
 
 def _notice_vanished_hosts(connected: socket.socket) -> None:
@@ -363,8 +370,11 @@ def is_lost(connection: asyncpg.Connection | PoolConnectionProxy) -> bool:
 
 
 async def _cleaned(connection: PoolConnectionProxy) -> bool:
+    if is_lost(connection):
+        return False
     try:
-        await connection.execute(_LEAVE_NOTHING, timeout=_CLEANING_SECONDS)
+        kept = cast("MeasuredConnection", connection).statements_kept
+        await connection.execute(_LEAVE_NOTHING.format(kept=kept), timeout=_CLEANING_SECONDS)
         return not connection.is_in_transaction()
     except (*DRIVER_ERRORS, OSError):
         return False
