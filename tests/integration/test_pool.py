@@ -31,7 +31,14 @@ MAX_BYTES = 100_000
 
 @pytest.fixture
 async def small(database: Database) -> AsyncIterator[Pool]:
-    pool = Pool(database.app, min_size=1, max_size=SIZE, acquire_seconds=0.3)
+    pool = Pool(database.app, min_size=1, max_size=SIZE, acquire_seconds=5)
+    async with pool.running():
+        yield pool
+
+
+@pytest.fixture
+async def hasty(database: Database) -> AsyncIterator[Pool]:
+    pool = Pool(database.app, min_size=SIZE, max_size=SIZE, acquire_seconds=0.3)
     async with pool.running():
         yield pool
 
@@ -74,8 +81,9 @@ async def assert_whole(pool: Pool) -> None:
 
 
 async def test_calls_beyond_the_connections_are_told_that_it_is_busy(
-    small: Pool, queries: SalesQueries, staff: Staff
+    hasty: Pool, signing_key: SigningKey, staff: Staff
 ) -> None:
+    queries = SalesQueries(transactions(hasty, signing_key, 30), max_bytes=MAX_BYTES)
     answers = await asyncio.gather(
         *(queries.run(staff["seattle"], "SELECT pg_sleep(0.5)", 1) for _ in range(CALLS)),
         return_exceptions=True,
@@ -84,7 +92,7 @@ async def test_calls_beyond_the_connections_are_told_that_it_is_busy(
     assert SIZE <= CALLS - len(refused) < CALLS / 2
     assert all(isinstance(error, Busy) for error in refused)
     assert "All 2 database connections stayed in use for 0.3 s." in str(refused[0])
-    await assert_whole(small)
+    await assert_whole(hasty)
 
 
 @pytest.mark.parametrize(
@@ -114,9 +122,9 @@ async def test_after_a_failure_it_is_whole(
 async def test_after_timeouts_it_is_whole(
     small: Pool, impatient: ReadTransactions, staff: Staff
 ) -> None:
-    hasty = SalesQueries(impatient, max_bytes=MAX_BYTES)
+    impatiently = SalesQueries(impatient, max_bytes=MAX_BYTES)
     results = await asyncio.gather(
-        *(hasty.run(staff["seattle"], "SELECT pg_sleep(9)", 10) for _ in range(SIZE)),
+        *(impatiently.run(staff["seattle"], "SELECT pg_sleep(9)", 10) for _ in range(SIZE)),
         return_exceptions=True,
     )
     assert all(isinstance(result, QueryTimeout) for result in results), results
