@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import difflib
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from zava_server.data.directory import Directory
-from zava_server.data.identity import Identity, find_user, list_users
+from zava_server.data.identity import find_user, list_users, unknown_user
 from zava_server.data.pool import Pool
 from zava_server.data.self_check import refuse_unsafe_role
 from zava_server.data.signing_keys import KeyFile
@@ -24,7 +23,6 @@ from zava_server.infrastructure.errors import (
     AIUnavailable,
     AuthorizationError,
     DatabaseUnavailable,
-    ValidationError,
 )
 from zava_server.infrastructure.progress import Progress
 from zava_server.open_cache import open_cache
@@ -38,8 +36,9 @@ from zava_server.startup import (
 from zava_server.wiring import wire
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
+    from zava_server.data.identity import Identity
     from zava_server.infrastructure.settings import Settings
     from zava_server.protocol.session import Services
     from zava_server.startup import Database
@@ -237,16 +236,6 @@ async def _find(handle: str | None, pool: Pool, key: KeyFile) -> Identity:
 
 def _nobody() -> AuthorizationError:
     return AuthorizationError("Nobody is known here.", "Send a token.")
-
-
-def unknown_user(handle: str | None, users: Sequence[Identity]) -> ValidationError:
-    """The error for a missing or unknown user, naming the nearest and those there are."""
-    handles = [user.handle for user in users]
-    known = ", ".join(handles)
-    message = f"There is no user {handle}." if handle else "No user is given."
-    if near := difflib.get_close_matches((handle or "").lower(), handles, n=1):
-        message += f" Did you mean {near[0]}?"
-    return ValidationError(message, f"Pass --user or set ZAVA_USER to one of: {known}.")
 
 
 async def _check(database: Database) -> None:

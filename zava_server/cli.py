@@ -10,6 +10,7 @@ from importlib.metadata import version
 from cyclopts import App
 
 from zava_server.database_cli import AsJson, DataDir, database
+from zava_server.http_cli import http, http_worker, token
 from zava_server.infrastructure.errors import ValidationError, ZavaError
 from zava_server.infrastructure.logs import configure_logs
 from zava_server.infrastructure.settings import load_settings
@@ -21,6 +22,9 @@ app = App(
     version=version("zava"),
 )
 app.command(database)
+app.command(token)
+app.command(http)
+app.command(http_worker, show=False)
 
 
 @app.command

@@ -209,7 +209,7 @@ def refuse_reset(settings: Settings) -> None:
             "`db reset` removes an embedded database, and ZAVA_DATABASE_URL names another.",
             "Unset it, or remove that database with PostgreSQL's own means.",
         )
-    _refuse_absent(settings)
+    refuse_absent(settings)
 
 
 async def reset_database(settings: Settings) -> None:
@@ -227,7 +227,7 @@ async def rotate_identity_key(settings: Settings, *, retire_old: bool) -> str:
     Raises ValidationError without a key file, a database or the owner's login.
     """
     if settings.database_url is None:
-        _refuse_absent(settings)
+        refuse_absent(settings)
     async with (
         open_database(settings, ignore_progress) as database,
         session(owner_of(database)) as connection,
@@ -236,7 +236,8 @@ async def rotate_identity_key(settings: Settings, *, retire_old: bool) -> str:
         return await rotate_key(connection, settings.key_file, retire_old=retire_old)
 
 
-def _refuse_absent(settings: Settings) -> None:
+def refuse_absent(settings: Settings) -> None:
+    """Raises ValidationError when there is no embedded database."""
     if not is_initialised(settings.data_dir):
         raise ValidationError(
             f"There is no database in {settings.data_dir}.", "Make it with: zava-server db init"

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import difflib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from zava_server.data.signing_keys import THE_SERVER
-from zava_server.infrastructure.errors import DatabaseUnavailable
+from zava_server.infrastructure.errors import DatabaseUnavailable, ValidationError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -112,3 +113,13 @@ def identity_refused() -> DatabaseUnavailable:
         "The database does not recognise the server's signature.",
         "Check that ZAVA_IDENTITY_KEY_FILE belongs to this database and that both clocks agree.",
     )
+
+
+def unknown_user(handle: str | None, users: Sequence[Identity]) -> ValidationError:
+    """The error for a missing or unknown user, naming the nearest and those there are."""
+    handles = [user.handle for user in users]
+    known = ", ".join(handles)
+    message = f"There is no user {handle}." if handle else "No user is given."
+    if near := difflib.get_close_matches((handle or "").lower(), handles, n=1):
+        message += f" Did you mean {near[0]}?"
+    return ValidationError(message, f"Pass --user or set ZAVA_USER to one of: {known}.")

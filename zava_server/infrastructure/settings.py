@@ -90,6 +90,22 @@ class Settings(BaseSettings):
     """Likewise."""
     time_zone: str = "America/Los_Angeles"
 
+    http_host: str = "127.0.0.1"
+    http_port: int = Field(default=8000, ge=0, le=65_535)
+    """0 takes any free port."""
+    http_public_url: str | None = None
+    """Where clients find the server behind a proxy."""
+    token_key_file: Path | None = None
+    auth_jwks_url: str | None = None
+    """Where an identity provider publishes its keys; its tokens are taken then."""
+    auth_issuer: str | None = None
+    auth_audience: str | None = None
+    auth_algorithm: Literal["RS256", "PS256", "ES256", "EdDSA"] = "RS256"
+    auth_user_claim: str = "sub"
+    """The claim that holds the user's handle."""
+    auth_scope_claim: str | None = None
+    """Unset: `scope`, else `scp`."""
+
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_file: Path | None = None
 
@@ -109,7 +125,20 @@ class Settings(BaseSettings):
             _check_redis_url(url.get_secret_value())
         return url
 
-    @pydantic.field_validator("data_dir", "log_file", "identity_key_file", "embedding_model_path")
+    @pydantic.field_validator("http_public_url", "auth_jwks_url", "auth_issuer")
+    @classmethod
+    def _of_http(cls, url: str | None) -> str | None:
+        if url is not None:
+            _check_http_url(url)
+        return url
+
+    @pydantic.field_validator(
+        "data_dir",
+        "log_file",
+        "identity_key_file",
+        "token_key_file",
+        "embedding_model_path",
+    )
     @classmethod
     def _absolute(cls, path: Path | None) -> Path | None:
         return path.expanduser().absolute() if path else None
@@ -118,6 +147,18 @@ class Settings(BaseSettings):
     def _pool_sizes_in_order(self) -> Self:
         if self.pool_min_size > self.pool_max_size:
             raise ValueError("ZAVA_POOL_MIN_SIZE is above ZAVA_POOL_MAX_SIZE")
+        return self
+
+    @pydantic.model_validator(mode="after")
+    def _provider_is_whole(self) -> Self:
+        parts = {
+            "ZAVA_AUTH_JWKS_URL": self.auth_jwks_url,
+            "ZAVA_AUTH_ISSUER": self.auth_issuer,
+            "ZAVA_AUTH_AUDIENCE": self.auth_audience,
+        }
+        missing = [name for name, value in parts.items() if not value]
+        if missing and len(missing) < len(parts):
+            raise ValueError(f"{' and '.join(missing)} must be given as well")
         return self
 
     @classmethod
@@ -137,6 +178,11 @@ class Settings(BaseSettings):
     def key_file(self) -> Path:
         """Where the key that signs identities lies."""
         return self.identity_key_file or self.data_dir / "identity.key"
+
+    @property
+    def token_key(self) -> Path:
+        """Where the key that signs tokens lies."""
+        return self.token_key_file or self.key_file.with_name("token.key")
 
     @property
     def log_path(self) -> Path:
@@ -159,6 +205,19 @@ def load_settings(**flags: Any) -> Settings:
         raise unusable_setting(name, first, Settings) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ValidationError(f"zava.toml or .env cannot be read: {error}.") from None
+
+
+def _check_http_url(url: str) -> None:
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable:
+        raise ValueError("it should be like https://host/path")
+    # Whoever can change what travels there could put keys or tokens of their own in.
+    if parts.scheme == "http" and parts.hostname not in ("localhost", "127.0.0.1", "::1"):
+        raise ValueError("beyond this machine it must be https")
 
 
 def _check_redis_url(url: str) -> None:

@@ -17,6 +17,11 @@ def live_word() -> str:
     return "live"
 
 
+def ready_word(is_ready: bool) -> str:
+    """What `/health/ready` answers."""
+    return "ready" if is_ready else "unready"
+
+
 async def server_health_view(session: Session) -> dict[str, Any]:
     """What `get_server_health` and `/health` answer: figures and versions only with `ops`."""
     health = await session.services.health.look()

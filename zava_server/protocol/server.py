@@ -109,3 +109,5 @@ def _quieten_framework() -> None:
     framework.propagate = True
     # It logs every failing call with a traceback; ErrorMiddleware logs what is worth logging.
     logging.getLogger("fastmcp.server.server").setLevel(logging.CRITICAL)
+    # Over HTTP it tells of each request that it is one.
+    logging.getLogger("mcp.server").setLevel(logging.WARNING)

@@ -1,0 +1,214 @@
+"""Serves whoever brings a token, over HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import resource
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+import uvicorn
+
+from zava_server.backend import Backend
+from zava_server.data.token_keys import TokenKey, TokenKeyFile
+from zava_server.data.tokens import SCOPES
+from zava_server.http_address import base_url, bind, reach, refuse_open_door
+from zava_server.infrastructure.endings import wait_to_the_end
+from zava_server.infrastructure.memory import settle_memory
+from zava_server.infrastructure.rates import Rates
+from zava_server.infrastructure.tracing import start_tracing
+from zava_server.workers import WorkerOrder, supervise
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable, Iterator
+
+    from starlette.applications import Starlette
+
+    from zava_server.http_address import HttpOptions
+    from zava_server.infrastructure.settings import Settings
+
+_SERVE_ANYWAY_AFTER_SECONDS = 3.0
+_GRACE_SECONDS = 2.0
+_ANSWERS_LEAVE_SECONDS = 2
+_KEEP_ALIVE_SECONDS = 30
+_MOST_HEAD_BYTES = 16 * 1024
+_CALLS_PER_MINUTE = 600
+_CONCURRENT_STATEMENTS = 4
+# A thousand clients and more connect at once; many systems allow a process 1,024 files.
+_OPEN_FILES = 65_536
+
+
+async def serve_http(settings: Settings, options: HttpOptions, *, workers: int) -> None:
+    """Serves until it is cancelled. Raises what prevents that."""
+    options.check()
+    listener = bind(settings.http_host, settings.http_port)
+    try:
+        refuse_open_door(listener, settings, options)
+        temporary = TokenKey.generate() if settings.user is not None else None
+        url = f"{base_url(listener, settings, options)}/mcp"
+
+        def announce() -> None:
+            sys.stderr.write(f"zava-server: serving at {url}\n")
+            if temporary is not None:
+                token = temporary.issue(uuid4(), settings.user or "", SCOPES, None)
+                sys.stderr.write(
+                    f"zava-server: a token for {settings.user}, good while this runs:\n{token}\n"
+                )
+            sys.stderr.flush()
+
+        if workers == 1:
+            await serve_on(listener, settings, options, temporary, announce)
+        else:
+            order = WorkerOrder(
+                data_dir=settings.data_dir,
+                user=settings.user,
+                descriptor=listener.fileno(),
+                token_key=temporary.as_text() if temporary else None,
+                options=options.as_json(),
+            )
+            await supervise(order, workers, announce)
+    finally:
+        listener.close()
+
+
+async def serve_on(
+    listener: socket.socket,
+    settings: Settings,
+    options: HttpOptions,
+    temporary: TokenKey | None,
+    announce: Callable[[], None],
+) -> None:
+    """Serves on a socket until it is cancelled, and calls `announce` when it does."""
+    end_tracing = start_tracing()
+    _allow_many_connections()
+    try:
+        await _serve(listener, settings, options, temporary, announce)
+    finally:
+        await asyncio.to_thread(end_tracing)
+
+
+async def _serve(
+    listener: socket.socket,
+    settings: Settings,
+    options: HttpOptions,
+    temporary: TokenKey | None,
+    announce: Callable[[], None],
+) -> None:
+    issued = TokenKeyFile(settings.token_key)
+    async with Backend(settings, many=True).running() as backend:
+        ready = asyncio.create_task(backend.ready())
+        waited = asyncio.create_task(asyncio.wait({ready}, timeout=_SERVE_ANYWAY_AFTER_SECONDS))
+
+        def build() -> Starlette:
+            return _build(backend, settings, issued, temporary, listener, options)
+
+        app = await asyncio.to_thread(build)
+        await waited
+        if ready.done():
+            await ready
+        ready.cancel()
+        settle_memory()
+        server = _Server(_configuration(app, options), announce)
+        serving = asyncio.create_task(server.serve(sockets=[listener]))
+        failed = asyncio.create_task(backend.failed())
+        try:
+            await asyncio.wait({serving, failed}, return_when=asyncio.FIRST_COMPLETED)
+            await (serving if serving.done() else failed)
+        finally:
+            failed.cancel()
+            # Takes no more connections, while the calls under way are finished or ended.
+            server.should_exit = True
+            finishing = asyncio.create_task(backend.calls.finish(_GRACE_SECONDS))
+            await wait_to_the_end(finishing)
+            await wait_to_the_end(serving)
+
+
+def _build(
+    backend: Backend,
+    settings: Settings,
+    issued: TokenKeyFile,
+    temporary: TokenKey | None,
+    listener: socket.socket,
+    options: HttpOptions,
+) -> Starlette:
+    """Imports FastMCP, which takes a second, while the database is being opened."""
+    from zava_server.protocol.http.app import http_app, make_door
+    from zava_server.protocol.http.door import TokenCallers
+    from zava_server.protocol.server import build_server
+    from zava_server.protocol.session import Session
+
+    reached = reach(listener, settings, options)
+    calls, statements = settings.calls_per_minute, settings.max_concurrent_statements
+    session = Session(backend, TokenCallers())
+    server = build_server(
+        session,
+        Rates(
+            calls_per_minute=_CALLS_PER_MINUTE if calls is None else calls,
+            concurrent_statements=_CONCURRENT_STATEMENTS if statements is None else statements,
+        ),
+        backend.errors,
+        backend.calls,
+        default_rows=settings.max_rows,
+        deadline_seconds=settings.statement_timeout_seconds + settings.pool_acquire_seconds,
+        auth=make_door(
+            settings,
+            lambda: backend.directory,
+            issued=issued,
+            temporary=temporary,
+            base_url=reached.base_url,
+        ),
+    )
+    return http_app(server, session, backend.is_ready, reached)
+
+
+def _configuration(app: Starlette, options: HttpOptions) -> uvicorn.Config:
+    from zava_server.protocol.http.connections import GuardedProtocol
+
+    # It tells of each start, each end and each client that goes.
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
+    return uvicorn.Config(
+        app,
+        http=GuardedProtocol,
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        # Nothing that a client or a proxy says of addresses is believed.
+        proxy_headers=False,
+        ssl_certfile=options.ssl_certfile,
+        ssl_keyfile=options.ssl_keyfile,
+        h11_max_incomplete_event_size=_MOST_HEAD_BYTES,
+        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=int(_GRACE_SECONDS) + _ANSWERS_LEAVE_SECONDS,
+        reset_contextvars=True,
+    )
+
+
+class _Server(uvicorn.Server):
+    """Leaves signals to whoever runs it, and says when it listens."""
+
+    def __init__(self, config: uvicorn.Config, announce: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._announce = announce
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Captures none."""
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begins to listen."""
+        await super().startup(sockets)
+        self._announce()
+
+
+def _allow_many_connections() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(_OPEN_FILES, hard)
+    if soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
