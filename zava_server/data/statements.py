@@ -76,7 +76,6 @@ async def run_statement(
             started = time.perf_counter()
             more = intake.is_full_after(chunk)
             encode += time.perf_counter() - started
-        await chunks.close()
         return Table(columns, rows, truncated=more, encode_ms=encode * 1000)
     except asyncpg.PostgresError as error:
         if trouble(error, out_of_time=False) is not None:

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 # ours, which keeps the connection; transaction_timeout drops it and stands behind both.
 _SPARE_SECONDS = 1.0
 _TRANSACTION_SPARE_SECONDS = 5.0
-# Three short round trips begin each call: a database that takes longer is taken for hung.
+# Two short round trips begin each call: a database that takes longer is taken for hung.
 _ANSWER_SECONDS = 3.0
 # The database's timer starts after ours; clocks may differ by a little.
 _OUT_OF_TIME = 0.98
@@ -48,26 +48,22 @@ _MOST_CLOCK_SKEW_SECONDS = 30.0
 _BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
 # The identity travels as a parameter: statement text can be read by other sessions of the role.
-# The role comes last, because the caller's roles may not call set_config.
+# The role comes last of the settings, because the caller's roles may not call set_config. What is
+# asked after it, in the same round trip, is answered as the caller; if it ever were not, the answer
+# would be nobody, who is refused.
 _ASSUME_IDENTITY = """
 SELECT set_config('zava.identity', $1, true),
     set_config('TimeZone', $2, true),
     set_config('statement_timeout', $3, true),
-    set_config('application_name', $5, true),
-    set_config('role', $4, true)
-"""
-_ASSUME_IDENTITY_WITH_TRANSACTION_TIMEOUT = """
-SELECT set_config('zava.identity', $1, true),
-    set_config('TimeZone', $2, true),
-    set_config('statement_timeout', $3, true),
-    set_config('application_name', $5, true),
-    set_config('transaction_timeout', $6, true),
-    set_config('role', $4, true)
-"""
-_WHO_IS_THIS = """
-SELECT retail.current_user_id() AS user_id, current_user AS role,
+    set_config('application_name', $4, true),
+    {more}set_config('role', $5, true),
+    retail.current_user_id() AS user_id, current_user AS role,
     extract(epoch FROM now())::float8 AS now
 """
+_WITH_TRANSACTION_TIMEOUT = _ASSUME_IDENTITY.format(
+    more="set_config('transaction_timeout', $6, true),\n    "
+)
+_WITHOUT_TRANSACTION_TIMEOUT = _ASSUME_IDENTITY.format(more="")
 _TRANSACTION_TIMEOUT_SINCE = 17
 
 
@@ -186,16 +182,15 @@ class ReadTransactions:
             self._key.sign(identity.user_id, self._statement_seconds),
             self._time_zone,
             f"{statement_ms}ms",
-            identity.database_role,
             f"zava {current_request()}".rstrip(),
+            identity.database_role,
         ]
         if connection.get_server_version().major >= _TRANSACTION_TIMEOUT_SINCE:
-            await connection.fetchrow(
-                _ASSUME_IDENTITY_WITH_TRANSACTION_TIMEOUT, *arguments, f"{transaction_ms}ms"
+            who = await connection.fetchrow(
+                _WITH_TRANSACTION_TIMEOUT, *arguments, f"{transaction_ms}ms"
             )
         else:
-            await connection.fetchrow(_ASSUME_IDENTITY, *arguments)
-        who = await connection.fetchrow(_WHO_IS_THIS)
+            who = await connection.fetchrow(_WITHOUT_TRANSACTION_TIMEOUT, *arguments)
         if who is None:
             raise identity_refused()
         if abs(who["now"] - time.time()) > _MOST_CLOCK_SKEW_SECONDS:
