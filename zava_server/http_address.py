@@ -96,10 +96,8 @@ def is_loopback(listener: socket.socket) -> bool:
     return ipaddress.ip_address(listener.getsockname()[0].partition("%")[0]).is_loopback
 
 
-def base_url(listener: socket.socket, settings: Settings, options: HttpOptions) -> str:
-    """The address for clients, without a path."""
-    if settings.http_public_url is not None:
-        return settings.http_public_url.rstrip("/")
+def own_url(listener: socket.socket, options: HttpOptions) -> str:
+    """The address that is listened on, without a path."""
     host, port = listener.getsockname()[:2]
     return f"{'https' if options.ssl_certfile else 'http'}://{_written(host)}:{port}"
 
@@ -111,7 +109,8 @@ def reach(listener: socket.socket, settings: Settings, options: HttpOptions) -> 
         public = urlsplit(settings.http_public_url)
         hosts.append(public.hostname or "")
         origins.append(f"{public.scheme}://{public.netloc}")
-    return Reach(base_url(listener, settings, options), hosts, origins)
+    url = settings.http_public_url or own_url(listener, options)
+    return Reach(url.rstrip("/"), hosts, origins)
 
 
 def refuse_open_door(listener: socket.socket, settings: Settings, options: HttpOptions) -> None:

@@ -15,7 +15,7 @@ import uvicorn
 from zava_server.backend import Backend
 from zava_server.data.token_keys import TokenKey, TokenKeyFile
 from zava_server.data.tokens import SCOPES
-from zava_server.http_address import base_url, bind, reach, refuse_open_door
+from zava_server.http_address import bind, own_url, reach, refuse_open_door
 from zava_server.infrastructure.endings import wait_to_the_end
 from zava_server.infrastructure.memory import settle_memory
 from zava_server.infrastructure.rates import Rates
@@ -49,7 +49,7 @@ async def serve_http(settings: Settings, options: HttpOptions, *, workers: int) 
     try:
         refuse_open_door(listener, settings, options)
         temporary = TokenKey.generate() if settings.user is not None else None
-        url = f"{base_url(listener, settings, options)}/mcp"
+        url = f"{own_url(listener, options)}/mcp"
 
         def announce() -> None:
             sys.stderr.write(f"zava-server: serving at {url}\n")
