@@ -21,6 +21,7 @@ from zava_server.business.store_performance import StorePerformance, StorePerfor
 from zava_server.business.top_products import TopProductsService
 from zava_server.data.identity import Identity
 from zava_server.data.performance import Performance
+from zava_server.data.top_products import ProductSales
 from zava_server.data.transactions import ReadTransactions
 from zava_server.infrastructure.errors import AuthorizationError, ValidationError
 
@@ -290,6 +291,46 @@ async def test_the_products_are_ranked_as_the_raw_rows_say(
         pair for pair in wanted if pair[1] > 0
     ]
     assert all(p.units == units[p.sku] for p in top.products)
+
+
+async def test_the_course_of_stores_elsewhere_has_their_days(
+    owner: asyncpg.Connection, raw: Raw, staff: Staff
+) -> None:
+    me = staff["head-office"]
+    # While it is still the day before in Bellevue, the first of the stores, it is day in Tacoma.
+    now = max(line["order_date"] for line in raw.lines) - timedelta(days=20)
+    now = now.replace(hour=4, minute=30)
+    for period in ("today", "7d"):
+        service = SalesTrendService(Performance(transactions_on(owner)), clock_at(now))
+        trend = await service.trend(me, None, period, "day")
+        performance = StorePerformanceService(Performance(transactions_on(owner)), clock_at(now))
+        figures = (await performance.performance(me, None, period)).current
+        assert trend.points[-1].start == trend.span.until + timedelta(days=1)
+        assert sum(p.revenue or 0 for p in trend.points) == pytest.approx(figures.revenue)
+        assert sum(p.orders or 0 for p in trend.points) == figures.orders
+        assert [p.partial for p in trend.points[-2:]] == [True, True]
+
+
+async def test_only_what_sold_is_ranked_and_only_what_rose_has_grown(
+    owner: asyncpg.Connection, raw: Raw, staff: Staff
+) -> None:
+    me = staff["seattle"]
+    now = max(line["order_date"] for line in raw.lines) + timedelta(seconds=1)
+    service = TopProductsService(Performance(transactions_on(owner)), lambda: now)
+
+    async def top(ranking: str) -> Sequence[ProductSales]:
+        found = await service.top(me, None, "yesterday", ranking=ranking, category=None, limit=200)
+        return found.products
+
+    today = now.astimezone(raw.zones[me.store_ids[0]]).date()
+    start = datetime.combine(today - timedelta(days=1), datetime.min.time())
+    sold = raw.within(me.store_ids, start, start + timedelta(days=1), now)
+    for ranking in ("revenue", "units"):
+        assert {p.sku for p in await top(ranking)} == {line["sku"] for line in sold}
+    rose, fell = await top("growth"), await top("decline")
+    assert all(p.revenue > p.previous_revenue for p in rose)
+    assert all(p.revenue < p.previous_revenue for p in fell)
+    assert {p.all_revenue for p in [*rose, *fell]} == {sum(line["total_amount"] for line in sold)}
 
 
 async def test_another_store_is_refused_like_one_that_does_not_exist(

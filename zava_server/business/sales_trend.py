@@ -36,7 +36,7 @@ _MOST_POINTS = 1_000
 class TrendPoint:
     """A day, week (from Monday) or month; figures are None where nothing was sold.
 
-    `partial` where not all of it lies within the period, or has passed.
+    `partial` where not all of it lies within the period, or has passed, in every store.
     """
 
     start: date
@@ -49,7 +49,7 @@ class TrendPoint:
 
 @dataclass(frozen=True, slots=True)
 class SalesTrend:
-    """The points of a period, oldest first."""
+    """The points of a period, oldest first; `span` is that of the first store."""
 
     name: str
     span: Span
@@ -99,16 +99,23 @@ class SalesTrendService:
     ) -> SalesTrend:
         async with self._performance.read_as(identity) as reader:
             clocks = await reader.stores(store_ids, now)
+            # By the day it is there: where one ends early, that is the day.
             windows = windows_of(
-                clocks, lambda local: {"current": periods_at(time_period, local).current}, now
+                clocks,
+                lambda local: {local.date().isoformat(): periods_at(time_period, local).current},
+                now,
             )
             days = list(await reader.days(windows))
             cuts = await reader.cuts(windows, with_costs=False)
-        local = now.astimezone(ZoneInfo(clocks[0].time_zone)).replace(tzinfo=None)
-        span = periods_at(time_period, local).current
-        days += [(span.until, part.sums) for part in cuts]
-        chosen = step or _step(span)
-        return SalesTrend(time_period.strip(), span, chosen, _points(days, span, chosen))
+        days += [(date.fromisoformat(part.period), part.sums) for part in cuts]
+        spans = [
+            periods_at(
+                time_period, now.astimezone(ZoneInfo(clock.time_zone)).replace(tzinfo=None)
+            ).current
+            for clock in clocks
+        ]
+        chosen = step or _step(spans[0])
+        return SalesTrend(time_period.strip(), spans[0], chosen, _points(days, spans, chosen))
 
 
 def _step(span: Span) -> str:
@@ -118,13 +125,16 @@ def _step(span: Span) -> str:
     return "week" if days <= _MOST_DAYS_BY_WEEK else "month"
 
 
-def _points(days: Sequence[tuple[date, Sums]], span: Span, step: str) -> list[TrendPoint]:
+def _points(
+    days: Sequence[tuple[date, Sums]], spans: Sequence[Span], step: str
+) -> list[TrendPoint]:
     sums: dict[date, Sums] = {}
     for day, more in days:
         start = _start(day, step)
         sums[start] = sums.get(start, Sums()) + more
     points = []
-    for start, end in _ranges(span, step):
+    since, until = max(span.start for span in spans), min(span.until for span in spans)
+    for start, end in _ranges(spans, step):
         of_it = sums.get(start, Sums())
         has_sales = of_it.lines > 0
         points.append(
@@ -134,7 +144,7 @@ def _points(days: Sequence[tuple[date, Sums]], span: Span, step: str) -> list[Tr
                 orders=of_it.orders if has_sales else None,
                 units=of_it.units_sold if has_sales else None,
                 average_order_value=average_order_value(of_it) if has_sales else None,
-                partial=start < span.start or end > span.until,
+                partial=start < since or end > until,
             )
         )
     return points
@@ -146,9 +156,10 @@ def _start(day: date, step: str) -> date:
     return day - day.weekday() * _DAY if step == "week" else day.replace(day=1)
 
 
-def _ranges(span: Span, step: str) -> Iterator[tuple[date, date]]:
-    last = span.until if span.cut is not None else span.until - _DAY
-    start = _start(span.start, step)
+def _ranges(spans: Sequence[Span], step: str) -> Iterator[tuple[date, date]]:
+    """From the first day in any store to the last in any."""
+    last = max(span.until if span.cut is not None else span.until - _DAY for span in spans)
+    start = _start(min(span.start for span in spans), step)
     for _ in range(_MOST_POINTS):
         if start > last:
             return

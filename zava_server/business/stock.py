@@ -23,11 +23,16 @@ SLOW_DAYS_OF_COVER = 180
 """Stock for more days than this lies."""
 ORDER_DAYS = 30
 """A suggested order brings the stock to the reorder point and so many days of sales."""
-_LEAST_UNITS = 3
 _SHOWN_IN_INSIGHTS = 3
+_LEAST_UNITS_IN_INSIGHTS = 3
 
 
-def stock_rules(now: datetime, most_of_a_kind: int = _SHOWN_IN_INSIGHTS) -> StockRules:
+def insight_rules(now: datetime) -> StockRules:
+    """What is worth a sentence: being out says little of what hardly sells."""
+    return stock_rules(now, _SHOWN_IN_INSIGHTS, least_units=_LEAST_UNITS_IN_INSIGHTS)
+
+
+def stock_rules(now: datetime, most_of_a_kind: int, least_units: int = 1) -> StockRules:
     """Sales since the first day of last month, at the local time `now`."""
     since = add_months(now.date().replace(day=1), -1)
     elapsed = (now - now.replace(hour=0, minute=0, second=0, microsecond=0)) + timedelta(
@@ -36,7 +41,7 @@ def stock_rules(now: datetime, most_of_a_kind: int = _SHOWN_IN_INSIGHTS) -> Stoc
     return StockRules(
         sales_since=since,
         days=elapsed / timedelta(days=1),
-        least_units=_LEAST_UNITS,
+        least_units=least_units,
         most_days_of_cover=SLOW_DAYS_OF_COVER,
         most_of_a_kind=most_of_a_kind,
     )

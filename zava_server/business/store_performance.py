@@ -16,7 +16,7 @@ from zava_server.business.kept_answers import KeptAnswers, minute
 from zava_server.business.metrics import Metrics, metrics_of, money, share
 from zava_server.business.own_stores import own_stores
 from zava_server.business.periods import Periods, Span, periods_at
-from zava_server.business.stock import stock_insights, stock_rules
+from zava_server.business.stock import insight_rules, stock_insights
 from zava_server.business.store_windows import windows_of
 from zava_server.data.performance import Part, Visits, Window
 from zava_server.data.sums import Sums
@@ -193,7 +193,7 @@ async def _insights(
     # Stock is what it is now, and says nothing about a period that is over.
     if periods.current.cut is not None:
         local = now.astimezone(ZoneInfo(clocks[0].time_zone)).replace(tzinfo=None)
-        alerts = await reader.stock_alerts(store_ids, stock_rules(local))
+        alerts = await reader.stock_alerts(store_ids, insight_rules(local))
         found += stock_insights(alerts, daily_revenue)
     return found
 

@@ -13,9 +13,8 @@ if TYPE_CHECKING:
 
     from asyncpg.pool import PoolConnectionProxy
 
-# Sales are those of whole months and of the month under way, $3 days in all. A product of which
-# hardly anything is sold says little by being out, and one that is new little by not selling.
-# Where sums by month and product are not kept, the lines are read.
+# Sales are those of whole months and of the month under way, $3 days in all. What is new says
+# little by not selling. Where sums by month and product are not kept, the lines are read.
 _ALERTS = """
 WITH sold AS (
     SELECT s.store_id, s.product_id, sum(s.units_sold::float8) AS units, sum(s.revenue) AS revenue
@@ -47,8 +46,15 @@ stock AS (
         CASE
             WHEN i.stock_level = 0 AND s.units >= $4 THEN 1
             WHEN i.stock_level > 0 AND i.stock_level <= i.reorder_point AND s.units > 0 THEN 2
-            WHEN i.stock_level > 0 AND i.created_at < $2
-                AND i.stock_level > coalesce(s.units, 0) / $3 * $5 THEN 3
+            WHEN i.stock_level > coalesce(s.units, 0) / $3 * $5
+                -- What was imported since was there before if it sold before.
+                AND (i.created_at < $2 OR EXISTS (
+                    SELECT FROM retail.order_items AS l
+                    JOIN retail.orders AS o
+                        ON o.store_id = l.store_id AND o.order_id = l.order_id
+                    WHERE l.store_id = i.store_id AND l.product_id = i.product_id
+                        AND o.order_date < $2
+                )) THEN 3
         END AS kind
     FROM retail.inventory AS i
     LEFT JOIN sold AS s USING (store_id, product_id)
@@ -111,7 +117,10 @@ class StockAlert:
 
 @dataclass(frozen=True, slots=True)
 class StockRules:
-    """From when on sales are counted, over how many days, and what makes an alert."""
+    """From when on sales are counted, over how many days, and what makes an alert.
+
+    Out of stock counts what sold at least `least_units` in that time.
+    """
 
     sales_since: date
     days: float

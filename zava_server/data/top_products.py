@@ -21,6 +21,12 @@ _ORDERS = {
 }
 RANKINGS = tuple(_ORDERS)
 """What products can be ranked by."""
+_LISTED = {
+    "revenue": "is_sold",
+    "units": "is_sold",
+    "growth": "revenue > previous_revenue",
+    "decline": "revenue < previous_revenue",
+}
 
 _TOP = """
 WITH sales AS (
@@ -49,20 +55,25 @@ WITH sales AS (
         AND (o.order_date AT TIME ZONE s.time_zone)::date < w.until
 ),
 products AS (
-    SELECT product_id,
+    SELECT product_id, bool_or(is_current) AS is_sold,
         coalesce(sum(revenue) FILTER (WHERE is_current), 0) AS revenue,
         coalesce(sum(units_sold) FILTER (WHERE is_current), 0)::bigint AS units,
         coalesce(sum(revenue) FILTER (WHERE NOT is_current), 0) AS previous_revenue
     FROM sales
     GROUP BY product_id
+),
+asked AS (
+    SELECT p.sku, p.name, c.name AS category, r.revenue, r.units, r.previous_revenue,
+        sum(r.revenue) OVER () AS all_revenue, r.is_sold
+    FROM products AS r
+    JOIN retail.products AS p USING (product_id)
+    JOIN retail.categories AS c USING (category_id)
+    WHERE $11::text IS NULL OR lower(c.name) = lower($11)
 )
-SELECT p.sku, p.name, c.name AS category, r.revenue, r.units, r.previous_revenue,
-    sum(r.revenue) OVER () AS all_revenue
-FROM products AS r
-JOIN retail.products AS p USING (product_id)
-JOIN retail.categories AS c USING (category_id)
-WHERE $11::text IS NULL OR lower(c.name) = lower($11)
-ORDER BY {ranking}, p.sku
+SELECT sku, name, category, revenue, units, previous_revenue, all_revenue
+FROM asked
+WHERE {listed}
+ORDER BY {ranking}, sku
 LIMIT $12
 """
 
@@ -111,9 +122,12 @@ async def top_products(
     category: str | None,
     limit: int,
 ) -> Sequence[ProductSales]:
-    """The first products by one of `RANKINGS`, of one category or of all."""
+    """The first products by one of `RANKINGS`, of one category or of all.
+
+    Only those that sold in the period, by growth or decline those whose revenue rose or fell.
+    """
     rows = await connection.fetch(
-        _TOP.format(ranking=_ORDERS[ranking]),
+        _TOP.format(listed=_LISTED[ranking], ranking=_ORDERS[ranking]),
         [m.is_current for m in months],
         [m.store_id for m in months],
         [m.start for m in months],
