@@ -139,7 +139,7 @@ async def import_data(settings: Settings, options: Options, report: ReportProgre
             started = monotonic()
             outcome = await _import(connection, options, report)
             seconds = monotonic() - started
-            if await connection.fetchval(_NOBODY):
+            if outcome.accepted and not options.dry_run and await connection.fetchval(_NOBODY):
                 outcome.warnings.append(
                     "there are no users yet, so nobody can look at the data; import a users file"
                 )

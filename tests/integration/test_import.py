@@ -896,6 +896,15 @@ async def test_the_command_says_what_came_in(command: Any, shop: Shop) -> None:
     assert (summary["problem_count"], summary["report"]) == (0, None)
 
 
+async def test_only_an_import_that_leaves_no_users_warns_of_it(command: Any, shop: Shop) -> None:
+    directory = str(shop.write())
+    checked = await asyncio.to_thread(command, directory, "--dry-run")
+    assert "no users yet" not in checked.stdout
+    (shop.directory / "users.csv").unlink()
+    done = await asyncio.to_thread(command, directory)
+    assert "no users yet" in done.stdout
+
+
 async def test_the_command_shows_ten_problems_and_reports_all(
     command: Any, shop: Shop, tmp_path: Path
 ) -> None:
