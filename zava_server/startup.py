@@ -187,7 +187,8 @@ async def check_prepared(app: asyncpg.Connection) -> None:
     if await applied_migrations(app) != ours:
         raise DatabaseUnavailable(
             "The database's schema is not this version's.",
-            "Set ZAVA_ADMIN_DATABASE_URL to its owner and run: zava-server db init",
+            "Run: zava-server db init (with ZAVA_ADMIN_DATABASE_URL set to the owner, if it is a "
+            "PostgreSQL of your own)",
         )
 
 

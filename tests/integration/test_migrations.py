@@ -12,7 +12,7 @@ import pytest
 from zava_server.data.endpoint import Endpoint
 from zava_server.data.migrations import applied_migrations, find_migrations, migrate
 from zava_server.infrastructure.errors import DatabaseUnavailable
-from zava_server.startup import Database
+from zava_server.startup import Database, check_prepared
 
 
 @pytest.fixture
@@ -103,3 +103,13 @@ async def test_two_migrators_at_once_apply_each_file_once(empty: Endpoint, tmp_p
     finally:
         for connection in connections:
             await connection.close()
+
+
+async def test_an_older_schema_is_refused_with_what_mends_it(owner: asyncpg.Connection) -> None:
+    await check_prepared(owner)
+    await owner.execute(
+        "DELETE FROM zava.migrations WHERE file = (SELECT max(file) FROM zava.migrations)"
+    )
+    with pytest.raises(DatabaseUnavailable) as caught:
+        await check_prepared(owner)
+    assert str(caught.value.hint).startswith("Run: zava-server db init (")
