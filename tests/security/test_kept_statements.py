@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Any, cast
 
+import asyncpg
 import pytest
 
 from tests.conftest import Staff
@@ -13,6 +14,7 @@ from zava_server.data.pool import Pool
 from zava_server.data.sales_queries import SalesQueries
 from zava_server.data.signing_keys import SigningKey
 from zava_server.data.transactions import ReadTransactions
+from zava_server.infrastructure.errors import DatabaseLost
 from zava_server.startup import Database
 
 MINE = "SELECT DISTINCT store_id::text FROM retail.orders"
@@ -95,3 +97,48 @@ async def test_a_caller_who_changes_them_costs_the_connection(
     async with transactions.read_as(staff["everett"]) as transaction:
         rows = await transaction.connection.fetch(MINE)
     assert [row[0] for row in rows] == [str(staff["everett"].store_ids[0])]
+
+
+@pytest.fixture
+async def changing(database: Database) -> AsyncIterator[asyncpg.Connection]:
+    """The owner, with a table `retail.changing` that all managers may read."""
+    assert database.owner is not None
+    admin = await database.owner.connect()
+    await admin.execute("CREATE TABLE retail.changing AS SELECT 1.5::numeric(10, 2) AS n")
+    await admin.execute("GRANT SELECT ON retail.changing TO store_managers")
+    yield admin
+    await admin.execute("DROP TABLE retail.changing; DROP TYPE IF EXISTS retail.mood")
+    await admin.close()
+
+
+async def test_a_table_that_changes_its_form_costs_one_attempt(
+    changing: asyncpg.Connection, transactions: ReadTransactions, staff: Staff
+) -> None:
+    async def read() -> object:
+        async with transactions.read_as(staff["tacoma"]) as transaction:
+            return await transaction.connection.fetchval("SELECT n FROM retail.changing")
+
+    before = await read()
+    await changing.execute("ALTER TABLE retail.changing ALTER n TYPE numeric(12, 2)")
+    # Calls are made again after this.
+    with pytest.raises(DatabaseLost):
+        await read()
+    assert await read() == before
+
+
+async def test_a_type_that_is_newer_than_the_connection_costs_the_connection(
+    changing: asyncpg.Connection, pool: Pool, transactions: ReadTransactions, staff: Staff
+) -> None:
+    queries = SalesQueries(transactions, max_bytes=1_000_000)
+    before = await session_of(pool)
+    await changing.execute(
+        """
+        CREATE TYPE retail.mood AS ENUM ('good', 'bad');
+        ALTER TABLE retail.changing ADD COLUMN mood retail.mood DEFAULT 'good'
+        """
+    )
+    with pytest.raises(DatabaseLost):
+        await queries.run(staff["tacoma"], "SELECT mood FROM retail.changing", 10)
+    answer = await queries.run(staff["tacoma"], "SELECT mood FROM retail.changing", 10)
+    assert list(answer.table.rows) == [["good"]]
+    assert await session_of(pool) != before

@@ -7,6 +7,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
+import asyncpg
+
 from zava_server.data.bounded_connection import BoundedConnection
 from zava_server.infrastructure.tracing import span
 
@@ -122,6 +124,17 @@ class MeasuredConnection(BoundedConnection):
             self.ending = "expired"
         with suppress(TimeoutError):
             await super().close(timeout=timeout or _CLOSING_SECONDS)
+
+    async def _introspect_types(self, *arguments: Any) -> Any:
+        """asyncpg looks a type up that is newer than the connection, which callers' roles may not.
+
+        The next connection will know it.
+        """
+        try:
+            return await super()._introspect_types(*arguments)  # type: ignore[misc]  # as below
+        except asyncpg.InsufficientPrivilegeError as error:
+            self.end_as("expired")
+            raise asyncpg.ConnectionDoesNotExistError("a type is new") from error
 
     async def _execute(self, query: str, *arguments: Any, **options: Any) -> Any:
         """What `fetch`, `fetchrow` and `fetchval` call, and nothing else."""

@@ -63,6 +63,9 @@ def trouble(
             | OSError()
         ):
             return connection_lost(out_of_time=out_of_time)
+        # A statement of ours was prepared before; the driver has forgotten it by now.
+        case asyncpg.InvalidCachedStatementError():
+            return DatabaseLost("A table has changed its form just now.", "Try again in a moment.")
     return None
 
 
