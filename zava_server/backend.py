@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -12,10 +12,11 @@ import structlog
 
 from zava_server.data.directory import Directory
 from zava_server.data.identity import find_user, list_users, unknown_user
-from zava_server.data.pool import Pool
+from zava_server.data.pool import DRIVER_ERRORS, Pool
 from zava_server.data.self_check import refuse_unsafe_role
 from zava_server.data.signing_keys import KeyFile
 from zava_server.data.tokens import SCOPES
+from zava_server.data.vectors import OtherModel
 from zava_server.infrastructure.calls import CallsUnderWay
 from zava_server.infrastructure.endings import wait_to_the_end
 from zava_server.infrastructure.error_counts import ErrorCounts
@@ -38,6 +39,7 @@ from zava_server.wiring import wire
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
+    from zava_server.business.operations import Operations
     from zava_server.data.identity import Identity
     from zava_server.infrastructure.settings import Settings
     from zava_server.protocol.session import Services
@@ -47,6 +49,8 @@ _log = structlog.get_logger(__name__)
 
 # Who may come in is asked on connections of its own, so that it never waits for statements.
 _MOST_DOOR_CONNECTIONS = 2
+# Until the search index is complete.
+_INDEX_AGAIN_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,8 +147,7 @@ class Backend:
                 prepared = await self._open(stack)
                 self._ready.set_result(prepared)
                 _log.info("ready", user=prepared.user.handle if prepared.user else "whoever comes")
-                await self._make_searchable()
-                await prepared.services.operations.watch_coverage(self._somebody)
+                await self._keep_searchable(prepared.services.operations)
         except BaseException as error:
             # Whoever waits for readiness must learn of it, a cancellation included.
             if not self._ready.done():
@@ -164,14 +167,32 @@ class Backend:
             return prepared.user
         return await prepared.directory.anybody()
 
-    async def _make_searchable(self) -> None:
-        """Beside the calls: a catalogue that is not covered yet says so in each answer."""
+    async def _keep_searchable(self, operations: Operations) -> None:
+        while True:
+            pause = None if await self._make_searchable() else _INDEX_AGAIN_SECONDS
+            with suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await operations.watch_coverage(self._somebody)
+
+    async def _make_searchable(self) -> bool:
+        """Beside the calls: a catalogue that is not covered yet says so in each answer.
+
+        False where it should be tried again.
+        """
         try:
             await self.services.catalogue_search.warm_up()
             if self._index is not None:
                 await self._index()
+        except OtherModel as error:
+            _log.warning("the search index is not complete", reason=str(error))
         except (AIUnavailable, DatabaseUnavailable) as error:
             _log.warning("the search index is not complete", reason=str(error))
+            return False
+        except DRIVER_ERRORS as error:
+            # Such as a table that is being restored.
+            _log.warning("the search index is not complete", exc_info=error)
+            return False
+        return True
 
     async def _open(self, stack: AsyncExitStack) -> _Prepared:
         settings = self._settings

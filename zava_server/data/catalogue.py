@@ -5,14 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import asyncpg
+
 from zava_server.data import catalogue_sql as sql
+from zava_server.data.trouble import trouble
 from zava_server.data.vectors import Space, one_model
+from zava_server.infrastructure.errors import DatabaseError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from uuid import UUID
 
-    import asyncpg
     import numpy as np
     from asyncpg.pool import PoolConnectionProxy
     from numpy.typing import NDArray
@@ -208,9 +211,17 @@ class Catalogue:
         return [row["name"] for row in rows]
 
     async def coverage(self, identity: Identity, model: str) -> Coverage:
-        """How much of the catalogue can be searched with this model."""
+        """How much of the catalogue can be searched with this model.
+
+        Raises the hierarchy's errors, DatabaseError where the tables are not as they should be.
+        """
         async with self._transactions.read_as(identity) as transaction:
-            (row,) = await transaction.connection.fetch(sql.COVERAGE, model)
+            try:
+                (row,) = await transaction.connection.fetch(sql.COVERAGE, model)
+            except asyncpg.PostgresError as error:
+                if trouble(error, out_of_time=False) is not None:
+                    raise
+                raise DatabaseError("The search index cannot be counted.") from error
         serving = Space(row["model"], row["dimensions"]) if row["model"] else None
         return Coverage(row["embedded"], row["products"], serving)
 
