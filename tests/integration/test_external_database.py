@@ -14,9 +14,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import asyncpg
 import pytest
 
 from tests.conftest import skip_without
+from zava_server.data.migrations import sql_directory
 from zava_server.startup import Database
 
 PASSWORD = "pä/ss w:rd@"
@@ -171,3 +173,23 @@ def test_a_server_that_will_not_do_is_refused_with_the_reason(
     assert says in ended.stderr
     assert "Traceback" not in ended.stderr
     assert "wrong@" not in ended.stderr
+
+
+async def test_the_oldest_postgresql_tells_of_kept_statements_what_is_asked(
+    old_server: str,
+) -> None:
+    host, _, port = old_server.partition(":")
+    admin = await asyncpg.connect(
+        host=host, port=int(port), user="postgres", password=PASSWORD, database="postgres"
+    )
+    try:
+        await admin.execute("CREATE ROLE zava_app; CREATE SCHEMA identity")
+        for name in ("0030_kept_statements.sql", "0031_check_statements_by_name.sql"):
+            await admin.execute((sql_directory() / name).read_text())
+        await admin.execute("SELECT identity.check_statements(0)")
+        await admin.execute("PREPARE one AS SELECT 1")
+        with pytest.raises(asyncpg.RaiseError):
+            await admin.execute("SELECT identity.check_statements(0)")
+    finally:
+        await admin.execute("DROP SCHEMA identity CASCADE; DROP ROLE zava_app")
+        await admin.close()

@@ -9,9 +9,11 @@ import asyncpg
 import pytest
 
 from zava_server.data.endpoint import Endpoint
-from zava_server.data.migrations import find_migrations, migrate
+from zava_server.data.migrations import find_migrations, migrate, sql_directory
+from zava_server.data.pool import Pool
 from zava_server.data.self_check import refuse_unsafe_role
 from zava_server.data.signing_keys import SigningKey, install_key
+from zava_server.doctor.database import CLOSING_FILES
 from zava_server.startup import Database
 
 SET_CONFIG = "has_function_privilege('store_managers', 'set_config(text,text,boolean)', 'EXECUTE')"
@@ -84,5 +86,37 @@ async def test_as_superuser_the_same_file_closes_what_stayed_open(
         assert await app.fetchval(f"SELECT {SET_CONFIG}") is False
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             await app.fetch("SELECT reltuples FROM pg_class")
+    finally:
+        await app.close()
+
+
+async def test_what_the_doctor_has_a_superuser_run_leaves_the_owner_and_the_server_working(
+    hosted: tuple[Endpoint, asyncpg.Connection],
+) -> None:
+    place, owner = hosted
+    await owner.execute("RESET SESSION AUTHORIZATION")
+    for file in CLOSING_FILES:
+        await owner.execute((sql_directory() / file).read_text())
+    await owner.execute("SET SESSION AUTHORIZATION landlord")
+    # As the next migration, the index of vectors and an import do.
+    await owner.execute(
+        """
+        CREATE FUNCTION retail.nothing() RETURNS integer
+        LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+        SELECT pg_advisory_lock(1), set_config('work_mem', '4MB', false);
+        SELECT reltuples, pg_relation_size(oid) FROM pg_class;
+        """
+    )
+    # What PostgreSQL keeps for superusers is not given away with it.
+    reads_files = "has_function_privilege('pg_read_file(text)', 'EXECUTE')"
+    assert await owner.fetchval(f"SELECT {reads_files}") is False
+    async with Pool(place, min_size=1, max_size=1, acquire_seconds=5).running() as pool:
+        for _ in range(3):
+            async with pool.connection() as connection:
+                await connection.fetchval("SELECT 1")
+        assert (pool.figures().opened, pool.figures().endings) == (1, {})
+    app = await place.connect()
+    try:
+        assert await app.fetchval(f"SELECT {SET_CONFIG}") is False
     finally:
         await app.close()

@@ -67,7 +67,7 @@ async def _look_at_database(
         async with session(first) as connection:
             await check_versions(connection)
             version = connection.get_server_version()
-            yield ok("database", f"PostgreSQL {version.major}.{version.minor}, {first.place}")
+            yield ok("database", f"PostgreSQL {version.major}.{version.micro}, {first.place}")
             yield await look_at_clock(connection)
             schema = await look_at_schema(connection, database)
             yield schema

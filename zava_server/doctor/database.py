@@ -28,6 +28,8 @@ _EXTENSIONS = """
 SELECT string_agg(extname || ' ' || extversion, ', ' ORDER BY extname)
 FROM pg_extension WHERE extname <> 'plpgsql'
 """
+CLOSING_FILES = ("0007_dangerous_defaults.sql", "0032_owner_keeps_rights.sql")
+"""What a superuser runs to close what PostgreSQL lets everybody do."""
 # The worst of what sql/0007 takes from PUBLIC where the owner may.
 _LEFT_OPEN = """
 SELECT array_agg(DISTINCT p.proname::text ORDER BY p.proname::text)
@@ -69,8 +71,8 @@ async def look_at_role(connection: asyncpg.Connection) -> AsyncIterator[Finding]
         yield warning(
             "defaults",
             f"PostgreSQL lets everybody call {', '.join(left_open)}",
-            "In a database of Zava's own, run this as a superuser: "
-            f"{sql_directory() / '0007_dangerous_defaults.sql'}",
+            "In a database of Zava's own, run as a superuser: psql -d DATABASE "
+            + " ".join(f"-f {sql_directory() / file}" for file in CLOSING_FILES),
         )
     else:
         yield ok("defaults", "what PostgreSQL lets everybody do is closed")
