@@ -35,7 +35,6 @@ _SERVE_ANYWAY_AFTER_SECONDS = 3.0
 _GRACE_SECONDS = 2.0
 _ANSWERS_LEAVE_SECONDS = 2
 _KEEP_ALIVE_SECONDS = 30
-_MOST_HEAD_BYTES = 16 * 1024
 _CALLS_PER_MINUTE = 600
 _CONCURRENT_STATEMENTS = 4
 # A thousand clients and more connect at once; many systems allow a process 1,024 files.
@@ -167,6 +166,7 @@ def _build(
 
 def _configuration(app: Starlette, options: HttpOptions) -> uvicorn.Config:
     from zava_server.protocol.http.connections import GuardedProtocol
+    from zava_server.protocol.http.limits import MOST_HEAD_BYTES
 
     # It tells of each start, each end and each client that goes.
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
@@ -182,7 +182,7 @@ def _configuration(app: Starlette, options: HttpOptions) -> uvicorn.Config:
         proxy_headers=False,
         ssl_certfile=options.ssl_certfile,
         ssl_keyfile=options.ssl_keyfile,
-        h11_max_incomplete_event_size=_MOST_HEAD_BYTES,
+        h11_max_incomplete_event_size=MOST_HEAD_BYTES,
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=int(_GRACE_SECONDS) + _ANSWERS_LEAVE_SECONDS,
         reset_contextvars=True,

@@ -9,7 +9,7 @@ from starlette.middleware import Middleware
 
 from zava_server.protocol.http.bearers import IssuedTokens, ProviderTokens, TemporaryTokens
 from zava_server.protocol.http.door import Door
-from zava_server.protocol.http.limits import BodyLimits
+from zava_server.protocol.http.limits import BodyLimits, HeadLimit
 from zava_server.protocol.http.routes import health_routes
 
 if TYPE_CHECKING:
@@ -75,5 +75,6 @@ def http_app(
         allowed_origins=list(reach.origins),
         middleware=[Middleware(BodyLimits)],
     )
+    app.add_middleware(HeadLimit)
     app.router.routes.extend(health_routes(session, is_ready))
     return app

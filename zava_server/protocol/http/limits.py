@@ -15,6 +15,21 @@ if TYPE_CHECKING:
 MOST_BODY_BYTES = 256 * 1024
 """Four times the longest statement."""
 BODY_SECONDS = 20.0
+MOST_HEAD_BYTES = 16 * 1024
+
+
+class HeadLimit:
+    """Answers 431 to a large head; uvicorn lets pass what comes in one piece."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Looks at the head before anything else does."""
+        if scope["type"] == "http" and _head_bytes(scope) > MOST_HEAD_BYTES:
+            await _refuse(431, "Request header fields too large", scope, receive, send)
+            return
+        await self._app(scope, receive, send)
 
 
 class BodyLimits:
@@ -47,6 +62,11 @@ class BodyLimits:
             await _refuse(413, "Request body too large", scope, receive, send)
             return
         await self._app(scope, _replaying(body, receive), send)
+
+
+def _head_bytes(scope: Scope) -> int:
+    fields = sum(len(name) + len(value) + 4 for name, value in scope["headers"])
+    return fields + len(scope["raw_path"]) + len(scope["query_string"])
 
 
 def _declared(scope: Scope) -> int:
