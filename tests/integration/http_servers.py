@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import json
 import os
 import signal
 import subprocess
@@ -14,6 +16,7 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
+from uuid import UUID
 
 import httpx2
 from fastmcp import Client
@@ -95,6 +98,12 @@ async def issued(
 ) -> str:
     """A token as `zava-server token issue` makes it."""
     return await issue_token(settings, user, lifetime(expires), scopes_of(scopes))
+
+
+def id_of(token: str) -> UUID:
+    """As it stands in the register."""
+    claims = token.split(".")[1]
+    return UUID(json.loads(base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4)))["jti"])
 
 
 def bearer(token: str | None) -> dict[str, str]:

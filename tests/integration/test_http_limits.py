@@ -143,9 +143,7 @@ async def test_a_user_has_four_statements_running_at_most(
     async with httpx2.AsyncClient(timeout=60) as http:
         answers = await asyncio.gather(
             *(
-                call(
-                    http, server.mcp, operator, "execute_sales_query", postgresql_query=SOON_COUNTED
-                )
+                call(http, server.mcp, operator, "execute_sales_query", postgresql_query=sql)
                 for _ in range(7)
             )
         )
