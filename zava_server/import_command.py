@@ -118,7 +118,7 @@ class Summary:
             parts += [f"{new:,} new", f"{changed:,} changed", f"{good - new - changed:,} as before"]
         if counts.left_out:
             parts.append(f"{counts.left_out:,} left out ({counts.bad:,} bad)")
-        return ", ".join(part for part in parts if not part.startswith("0 "))
+        return ", ".join(part for part in parts if not part.startswith("0 ")) or "0 rows"
 
 
 async def import_data(settings: Settings, options: Options, report: ReportProgress) -> Summary:

@@ -896,6 +896,12 @@ async def test_the_command_says_what_came_in(command: Any, shop: Shop) -> None:
     assert (summary["problem_count"], summary["report"]) == (0, None)
 
 
+async def test_a_file_without_rows_is_said_to_have_none(command: Any, shop: Shop) -> None:
+    (shop.write() / "inventory.csv").write_text("store_code,sku,stock_level\n")
+    done = await asyncio.to_thread(command, str(shop.directory), "--dry-run")
+    assert "  inventory    0 rows\n" in done.stdout
+
+
 async def test_only_an_import_that_leaves_no_users_warns_of_it(command: Any, shop: Shop) -> None:
     directory = str(shop.write())
     checked = await asyncio.to_thread(command, directory, "--dry-run")
