@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -13,8 +14,11 @@ import asyncpg
 import pytest
 from pydantic import SecretStr
 
+from tests.integration.http_servers import http_server
+from tests.integration.redis_server import redis_server
 from zava_server.data.endpoint import Endpoint
 from zava_server.data.signing_keys import SigningKey
+from zava_server.data.token_keys import TokenKey
 from zava_server.doctor.checkup import examine
 from zava_server.doctor.finding import Finding, worst
 from zava_server.infrastructure.progress import ignore_progress
@@ -62,12 +66,14 @@ async def test_it_finds_nothing_on_a_sound_installation(
     found = await findings_on(settings)
     # Other tests leave products behind that nobody has indexed.
     assert found.pop("search index")
+    # Other programs may have it.
+    assert found.pop("http port")
     assert worst(found.values()) == "ok", found
     assert {"database", "schema", "roles", "defaults", "users", "embedder"} <= {*found}
 
 
 async def test_what_is_not_there_before_the_first_start_is_no_problem(tmp_path: Path) -> None:
-    found = await findings_on(Settings(data_dir=tmp_path / "none"))
+    found = await findings_on(Settings(data_dir=tmp_path / "none", http_port=0))
     assert worst(found.values()) == "ok"
     assert "the first start makes one" in found["database"].message
 
@@ -158,6 +164,42 @@ async def test_a_model_file_that_is_another_is_a_problem(tmp_path: Path) -> None
     assert found["embedder"].severity == "problem"
 
 
+async def test_a_port_that_another_program_has_is_a_warning(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        taken = Settings(data_dir=tmp_path, http_port=other.getsockname()[1])
+        found = (await findings_on(taken))["http port"]
+        assert (found.severity, "Address already in use" in found.message) == ("warning", True)
+    found = (await findings_on(taken))["http port"]
+    assert (found.severity, "is free" in found.message) == ("ok", True)
+
+
+async def test_a_zava_on_the_port_is_no_warning(database: Database, settings: Settings) -> None:
+    with http_server(settings, "--user", "seattle") as server:
+        port = int(server.base.rpartition(":")[2])
+        found = (await findings_on(settings.model_copy(update={"http_port": port})))["http port"]
+    assert (found.severity, "a Zava serves on" in found.message) == ("ok", True)
+
+
+async def test_redis_is_found_with_its_version_or_missed(tmp_path: Path) -> None:
+    with redis_server() as redis:
+        shared = Settings(data_dir=tmp_path, http_port=0, redis_url=SecretStr(redis.url))
+        found = (await findings_on(shared))["redis"]
+        assert (found.severity, found.message.startswith("Redis ")) == ("ok", True)
+        redis.kill()
+        found = (await findings_on(shared))["redis"]
+        assert (found.severity, "cannot be reached" in found.message) == ("warning", True)
+
+
+async def test_a_token_key_that_others_can_read_is_a_warning(tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path, http_port=0)
+    TokenKey.generate().write(settings.token_key)
+    assert (await findings_on(settings))["token key"].severity == "ok"
+    settings.token_key.chmod(0o644)
+    assert (await findings_on(settings))["token key"].severity == "warning"
+    settings.token_key.write_text("nothing")
+    assert (await findings_on(settings))["token key"].severity == "problem"
+
+
 def run_doctor(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "zava_server", "doctor", *words],
@@ -176,7 +218,7 @@ def test_settings_that_cannot_be_read_are_a_problem_of_exit_code_2(tmp_path: Pat
 
 
 def test_a_program_reads_the_findings_as_json(tmp_path: Path) -> None:
-    done = run_doctor("--json", "--data-dir", str(tmp_path / "none"))
+    done = run_doctor("--json", "--data-dir", str(tmp_path / "none"), ZAVA_HTTP_PORT="0")
     page = json.loads(done.stdout)
     assert (done.returncode, page["status"]) == (0, "ok")
     assert {"area", "severity", "message", "fix"} == set(page["findings"][0])

@@ -17,6 +17,7 @@ from zava_server.doctor.machine import (
     look_at_settings,
     look_at_terminal,
 )
+from zava_server.doctor.network import look_at_port, look_at_redis, look_at_token_key
 from zava_server.infrastructure.errors import ZavaError
 from zava_server.infrastructure.progress import ignore_progress
 from zava_server.startup import open_database
@@ -31,9 +32,11 @@ if TYPE_CHECKING:
 
 async def examine(settings: Settings) -> AsyncIterator[Finding]:
     """Findings as they come. The embedded PostgreSQL is started if need be; nothing is changed."""
-    for look in (look_at_settings, look_at_data_directory, look_at_key_file):
+    for look in (look_at_settings, look_at_data_directory, look_at_key_file, look_at_token_key):
         for finding in look(settings):
             yield finding
+    yield await look_at_port(settings)
+    yield await look_at_redis(settings)
     for finding in look_at_terminal():
         yield finding
     async with AsyncExitStack() as stack:

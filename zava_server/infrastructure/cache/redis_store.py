@@ -117,6 +117,17 @@ class RedisStore:
         async with _in_time():
             await self._client.ping()
 
+    async def version(self) -> str | None:
+        """Redis's version; None where this user may not ask for it."""
+        try:
+            async with _in_time():
+                info = await self._client.info("server")
+        except StoreLost as error:
+            if isinstance(error.__cause__, NoPermissionError):
+                return None
+            raise
+        return str(info.get("redis_version"))
+
     def _generation(self, topic: str) -> str:
         return f"{self._prefix}:generation:{topic}"
 
