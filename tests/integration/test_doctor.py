@@ -147,6 +147,15 @@ async def test_products_that_are_not_in_the_search_index_are_a_warning(
     assert (await findings_on(patient))["search index"].fix == "Run: zava-server db embed"
 
 
+async def test_a_table_that_is_missing_does_not_keep_it_from_the_rest(
+    patient: Settings, patients_owner: asyncpg.Connection
+) -> None:
+    await patients_owner.execute("ALTER TABLE zava.embedding_models RENAME TO gone")
+    found = await findings_on(patient)
+    assert found["search index"].severity == "problem"
+    assert "gone" in found["roles"].message
+
+
 async def test_a_database_that_cannot_be_reached_does_not_keep_it_from_the_rest(
     tmp_path: Path,
 ) -> None:

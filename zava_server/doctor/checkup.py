@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from zava_server.data.embedded import is_initialised
 from zava_server.data.endpoint import check_versions
+from zava_server.data.pool import DRIVER_ERRORS
 from zava_server.data.sessions import session
 from zava_server.doctor.database import look_at_clock, look_at_role, look_at_schema, look_at_users
 from zava_server.doctor.embedder import look_at_embedder, look_at_index
@@ -18,7 +19,7 @@ from zava_server.doctor.machine import (
     look_at_terminal,
 )
 from zava_server.doctor.network import look_at_port, look_at_redis, look_at_token_key
-from zava_server.infrastructure.errors import ZavaError
+from zava_server.infrastructure.errors import DatabaseUnavailable, ZavaError
 from zava_server.infrastructure.progress import ignore_progress
 from zava_server.startup import open_database
 
@@ -52,6 +53,11 @@ async def examine(settings: Settings) -> AsyncIterator[Finding]:
                 yield finding
         except ZavaError as error:
             yield problem("database", error)
+        except DRIVER_ERRORS as error:
+            yield problem(
+                "database",
+                DatabaseUnavailable(f"It cannot be looked at: {error}.", "See its own log."),
+            )
 
 
 async def examine_without_settings(error: ValidationError) -> AsyncIterator[Finding]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+import asyncpg
+
 from zava_server.doctor.finding import Finding, ok, problem, warning
-from zava_server.infrastructure.errors import ZavaError
+from zava_server.infrastructure.errors import DatabaseUnavailable, ZavaError
 from zava_server.startup import choose_embedder
 
 if TYPE_CHECKING:
-    import asyncpg
-
     from zava_server.infrastructure.embedders.embedder import Embedder
     from zava_server.infrastructure.settings import Settings
 
@@ -40,6 +40,16 @@ async def look_at_embedder(settings: Settings) -> tuple[Finding, Embedder | None
 
 async def look_at_index(owner: asyncpg.Connection, embedder: Embedder) -> Finding:
     """Whether searches find every product by this model."""
+    try:
+        return await _index_of(owner, embedder)
+    except asyncpg.PostgresError as error:
+        return problem(
+            "search index",
+            DatabaseUnavailable(f"It cannot be looked at: {error}.", "Restore what is missing."),
+        )
+
+
+async def _index_of(owner: asyncpg.Connection, embedder: Embedder) -> Finding:
     serving = await owner.fetchrow(_SERVING)
     if serving is None:
         return ok("search index", "none yet; the first start makes it")
