@@ -27,11 +27,14 @@ from zava_tui.answers import (
     SlowQuery,
     ToolError,
 )
+from zava_tui.store_answers import Performance, Trend, sellers_of, stock_alerts_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     import mcp
+
+    from zava_tui.store_answers import Seller, StockAlert
 
 REQUEST_SECONDS = 45.0
 """Above the server's own limit for a statement, so that its answer comes first."""
@@ -66,6 +69,18 @@ class Client(Protocol):
 
     async def pool_health(self) -> PoolHealth:
         """The state of the server's database connections."""
+
+    async def performance(self, period: str, store: str | None) -> Performance:
+        """Figures of a period, of one store or of all of ours."""
+
+    async def trend(self, period: str, store: str | None, step: str | None) -> Trend:
+        """The course of revenue; the server chooses a `step` where there is none."""
+
+    async def best_sellers(self, period: str, store: str | None, limit: int) -> tuple[Seller, ...]:
+        """The products with most revenue."""
+
+    async def stock_alerts(self, store: str | None, limit: int) -> tuple[StockAlert, ...]:
+        """What is out, runs out or lies, `limit` of each at most."""
 
 
 class McpClient:
@@ -198,6 +213,27 @@ class McpClient:
             dimensions=embedder["dimensions"],
             embedded=embedder["embedded"],
             products=embedder["products"],
+        )
+
+    async def performance(self, period: str, store: str | None) -> Performance:
+        """Figures of a period, of one store or of all of ours."""
+        asked = {"time_period": period, "store": store}
+        return Performance.of(await self._call("get_store_performance", asked))
+
+    async def trend(self, period: str, store: str | None, step: str | None) -> Trend:
+        """The course of revenue; the server chooses a `step` where there is none."""
+        asked = {"time_period": period, "store": store, "step": step}
+        return Trend.of(await self._call("get_sales_trend", asked))
+
+    async def best_sellers(self, period: str, store: str | None, limit: int) -> tuple[Seller, ...]:
+        """The products with most revenue."""
+        asked = {"time_period": period, "store": store, "limit": limit}
+        return sellers_of(await self._call("get_top_products", asked))
+
+    async def stock_alerts(self, store: str | None, limit: int) -> tuple[StockAlert, ...]:
+        """What is out, runs out or lies, `limit` of each at most."""
+        return stock_alerts_of(
+            await self._call("get_stock_alerts", {"store": store, "limit": limit})
         )
 
     async def _call(

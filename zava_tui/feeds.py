@@ -11,6 +11,7 @@ from zava_tui.answers import DATABASE_UNAVAILABLE, DISCONNECTED, ToolError
 from zava_tui.figures import revenue_figures
 from zava_tui.panels.revenue_strip import PERIOD as STRIP_PERIOD
 from zava_tui.sql import REVENUE
+from zava_tui.store_feed import Choice, StoreFeed
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from zava_tui.panels.search import SearchPanel
     from zava_tui.panels.slow_queries import SlowQueriesPanel
     from zava_tui.panels.top_bar import TopBar
+    from zava_tui.store_feed import StorePanels
 
 Answer = TypeVar("Answer")
 
@@ -54,11 +56,12 @@ class Fed:
     search: SearchPanel
     slow: SlowQueriesPanel
     pool: PoolPanel
+    stores: StorePanels
 
     @property
     def panels(self) -> tuple[Panel, ...]:
         """Those with a border."""
-        return (self.query, self.search, self.slow, self.pool)
+        return (self.query, self.search, self.slow, self.pool, *self.stores.all)
 
 
 class Feeds:
@@ -76,6 +79,24 @@ class Feeds:
         self._figures_asked = asyncio.Event()
         self._figures_due = asyncio.Event()
         self._embedded: int | None = None
+        self._choice = Choice()
+        self._store_feed = StoreFeed(fed.stores, clock)
+
+    @property
+    def choice(self) -> Choice:
+        """What the panels on sales and stock are about."""
+        return self._choice
+
+    def choose(self, choice: Choice) -> None:
+        """Show another period, or another store."""
+        if choice != self._choice:
+            self._choice = choice
+            if self._client is not None:
+                self._start("stores", self._feed_stores(self._client))
+
+    async def _feed_stores(self, client: Client) -> None:
+        await self._figures_asked.wait()
+        await self._store_feed.follow(client, self._choice)
 
     def connect(self, client: Client) -> None:
         """Start asking; the editor's statement is run only the first time."""
@@ -87,6 +108,7 @@ class Feeds:
             )
         self._start("strip", self._feed_strip(client))
         self._start("slow", self._feed(self._fed.slow, client.slow_queries, self._fed.slow.show))
+        self._start("stores", self._feed_stores(client))
         self._start("pool", self._feed(self._fed.pool, client.pool_health, self._show_pool))
         if not self._has_run:
             self._has_run = True
@@ -96,7 +118,7 @@ class Feeds:
     def disconnect(self) -> None:
         """Stop asking; the last answers stay, dimmed."""
         self._client = None
-        for group in ("strip", "slow", "pool", "search"):
+        for group in ("strip", "stores", "slow", "pool", "search"):
             self._screen.workers.cancel_group(self._screen, group)
         for panel in self._fed.panels:
             panel.freshness = replace(panel.freshness, connected=False, lost_at=self._clock())
@@ -149,7 +171,7 @@ class Feeds:
         else:
             await panel.show(answer)
             panel.freshness = replace(panel.freshness, updated_at=self._clock())
-            if self._screen.focused is None:
+            if self._screen.focused is None and panel.display:
                 panel.go()
         finally:
             panel.freshness = replace(panel.freshness, busy_since=None)

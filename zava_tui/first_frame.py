@@ -6,9 +6,10 @@ line: those appear when they work.
 
 from __future__ import annotations
 
+from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING
 
-from zava_tui.layout import CARDS, PANELS, Layout
+from zava_tui.layout import CARDS, PANELS, ROW_SHARES, TABS, Layout, tabs_hint
 from zava_tui.modes import MODES, MODES_GAP, NAME_ROOM, mode_labels, width_of
 
 if TYPE_CHECKING:
@@ -81,15 +82,13 @@ def first_frame(width: int, height: int) -> Canvas:
     top += layout.strip_height
     if layout.tabs:
         canvas.write(1, top, _tabs(width - 2), "quiet")
-        first = next(iter(PANELS.values()))
-        canvas.write(1, top, f"▸ {first}"[: max(0, width - 2)], "primary")
-        _panel(canvas, 0, top + 1, width, height - top - 2, first)
+        first = next(iter(PANELS))
+        canvas.write(1, top, f"▸ {TABS[first]}"[: max(0, width - 2)], "primary")
+        _panel(canvas, 0, top + 1, width, height - top - 2, PANELS[first])
     else:
-        titles = list(PANELS.values())
-        middle = top + (height - top - 1) * 2 // 3
-        for row, (upper, lower) in enumerate(((top, middle), (middle, height - 1))):
-            for left, right, title in _shared(width, titles[2 * row : 2 * row + 2]):
-                _panel(canvas, left, upper, right - left, lower - upper, title)
+        for (upper, lower), names in zip(_lines(top, height - 1), layout.rows, strict=True):
+            for left, right, name in _shared(width, names):
+                _panel(canvas, left, upper, right - left, lower - upper, PANELS[name])
     return canvas
 
 
@@ -115,12 +114,17 @@ def _panel(canvas: Canvas, x: int, y: int, width: int, height: int, title: str) 
 
 
 def _tabs(width: int) -> str:
-    line = " ".join(f"  {title}" for title in PANELS.values())
-    hint = "   [ ] switch"
-    return (line + hint if len(line + hint) <= width else line)[: max(0, width)]
+    line = " ".join(f"  {title}" for title in TABS.values())
+    return (line + tabs_hint(width - len(line)))[: max(0, width)]
 
 
-def _shared(width: int, names: list[str] | tuple[str, ...]) -> list[tuple[int, int, str]]:
+def _lines(top: int, bottom: int) -> list[tuple[int, int]]:
+    """Where each row of panels begins and ends, as Textual shares lines out by fractions."""
+    shares = accumulate(ROW_SHARES, initial=0)
+    return list(pairwise(top + (bottom - top) * share // sum(ROW_SHARES) for share in shares))
+
+
+def _shared(width: int, names: tuple[str, ...]) -> list[tuple[int, int, str]]:
     """Left and right edge of each of equal parts."""
     edges = [width * number // len(names) for number in range(len(names) + 1)]
     return list(zip(edges, edges[1:], names, strict=False))

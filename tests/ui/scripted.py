@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from textual.widgets import Input, TextArea
 
+from tests.ui.scripted_stores import ALERTS, PERFORMANCE, SELLERS, TREND, TREND_BEFORE
 from tests.ui.scripted_tables import page_of
 from zava_tui.answers import (
     Column,
@@ -27,6 +28,7 @@ from zava_tui.app import ZavaApp
 from zava_tui.link_states import Failed, LinkState, Live, Starting
 from zava_tui.preparation import DemoUser
 from zava_tui.sql import REVENUE
+from zava_tui.store_answers import Performance, Seller, StockAlert, Trend
 
 if TYPE_CHECKING:
     from textual.pilot import Pilot
@@ -137,6 +139,8 @@ class ScriptedClient:
         self.on_revenue: Callable[[str], Awaitable[ResultTable]] | None = None
         self.on_search: Callable[[str], Awaitable[SearchHits]] | None = None
         self.on_browse: Callable[[str], Awaitable[Page]] | None = None
+        self.on_performance: Callable[[], Awaitable[Performance]] | None = None
+        self.asked_about: list[tuple[str, str | None]] = []
         self.browsed: list[tuple[str, tuple[Filter, ...], str | None, str | None]] = []
 
     async def whoami(self, report: Callable[[SetupProgress], None]) -> Identity:
@@ -171,6 +175,19 @@ class ScriptedClient:
 
     async def pool_health(self) -> PoolHealth:
         return self.pool
+
+    async def performance(self, period: str, store: str | None) -> Performance:
+        self.asked_about.append((period, store))
+        return await self.on_performance() if self.on_performance else PERFORMANCE
+
+    async def trend(self, period: str, store: str | None, step: str | None) -> Trend:
+        return TREND_BEFORE if ".." in period else TREND
+
+    async def best_sellers(self, period: str, store: str | None, limit: int) -> tuple[Seller, ...]:
+        return SELLERS
+
+    async def stock_alerts(self, store: str | None, limit: int) -> tuple[StockAlert, ...]:
+        return ALERTS
 
 
 class ScriptedLink:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from textual.content import Content
 from textual.widgets import Static
 
+from zava_tui.layout import tabs_hint
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -34,6 +36,5 @@ class TabLine(Static):
             ).stylize_before("bold $accent" if name == self._current else "$quiet")
             for name, title in self._titles.items()
         ]
-        hint = Content.styled("   [ ] switch", "$quiet")
         line = Content(" ").join(tabs)
-        return line + hint if line.cell_length + hint.cell_length <= self.size.width else line
+        return line + Content.styled(tabs_hint(self.size.width - line.cell_length), "$quiet")

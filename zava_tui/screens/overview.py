@@ -1,7 +1,8 @@
-"""The overview: the revenue strip above four live panels."""
+"""The overview: the revenue strip above live panels on sales, stock and the server itself."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
@@ -11,7 +12,7 @@ from textual.binding import Binding
 from textual.containers import Container
 
 from zava_tui.heavy import load
-from zava_tui.layout import PANELS, Layout
+from zava_tui.layout import EXTRA, PANELS, TABS, Layout
 from zava_tui.messages import QuerySubmitted, SearchRequested
 from zava_tui.panels.panel import Panel
 from zava_tui.panels.revenue_strip import FigureCard, RevenueStrip
@@ -35,6 +36,8 @@ KEYS = (
     ("e", "to the SQL editor"),
     ("/", "to the search field"),
     ("F5", "run the statement in the editor"),
+    ("p", "the next period of chart, categories and best sellers"),
+    ("s", "choose one of your stores, or all of them"),
     ("z", "give the panel all the room, or show all again"),
     ("[ ]", "the panel before, the next panel"),
     ("escape", "one step back: stop, leave the field, show all"),
@@ -54,6 +57,7 @@ class PanelFrame(Panel):
     def __init__(self, name: str) -> None:
         super().__init__(id=name)
         self.title = PANELS[name]
+        self.set_class(name in EXTRA, "-extra")
 
     def compose(self) -> ComposeResult:
         """Nothing yet."""
@@ -69,6 +73,8 @@ class OverviewScreen(ModeScreen):
         Binding("e", "editor", "editor", tooltip="Write SQL"),
         Binding("slash", "search", "search", key_display="/", tooltip="Find a product"),
         Binding("f5", "run_query", "run", tooltip="Run the statement in the editor"),
+        Binding("p", "next_period", "period", tooltip="7, 30 or 90 days, or 12 months"),
+        Binding("s", "choose_store", "store", tooltip="One of your stores, or all"),
         Binding("z", "zoom", "maximise", tooltip="One panel, or all of them"),
         Binding("right_square_bracket,ctrl+pagedown", "next_panel(1)", "next panel", show=False),
         Binding("left_square_bracket,ctrl+pageup", "next_panel(-1)", "last panel", show=False),
@@ -79,12 +85,13 @@ class OverviewScreen(ModeScreen):
         super().__init__(clock)
         self._client: Client | None = None
         self._feeds: Feeds | None = None
-        self._current = "query"
+        self._stores: tuple[str, ...] = ()
+        self._current = next(iter(PANELS))
 
     def compose_body(self) -> ComposeResult:
         """The frame of everything, from widgets that are quick to import."""
         yield RevenueStrip()
-        yield TabLine(PANELS)
+        yield TabLine(TABS)
         with Container(id="panels"):
             for name in PANELS:
                 yield PanelFrame(name)
@@ -97,14 +104,20 @@ class OverviewScreen(ModeScreen):
     async def furnish(self) -> None:
         """Put the panels into their frames, once their libraries are imported."""
         await load(
-            *(f"zava_tui.panels.{name}" for name in ("pool", "search", "query")),
+            *(f"zava_tui.panels.{name}" for name in ("trend", "pool", "search", "query")),
             "zava_tui.feeds",
         )
         from zava_tui.feeds import Fed, Feeds
+        from zava_tui.panels.categories import CategoriesPanel
+        from zava_tui.panels.insights import InsightsPanel
         from zava_tui.panels.pool import PoolPanel
         from zava_tui.panels.query import QueryPanel
         from zava_tui.panels.search import SearchPanel
+        from zava_tui.panels.sellers import SellersPanel
         from zava_tui.panels.slow_queries import SlowQueriesPanel
+        from zava_tui.panels.stock import StockPanel
+        from zava_tui.panels.trend import TrendPanel
+        from zava_tui.store_feed import StorePanels
 
         fed = Fed(
             bar=self.query_one(TopBar),
@@ -113,11 +126,21 @@ class OverviewScreen(ModeScreen):
             search=SearchPanel(id="search"),
             slow=SlowQueriesPanel(id="slow"),
             pool=PoolPanel(id="pool"),
+            stores=StorePanels(
+                trend=TrendPanel(id="trend"),
+                insights=InsightsPanel(id="insights"),
+                categories=CategoriesPanel(id="categories"),
+                sellers=SellersPanel(id="sellers"),
+                stock=StockPanel(id="stock"),
+            ),
         )
+        panels = {panel.id: panel for panel in fed.panels}
+        for name in EXTRA:
+            panels[name].add_class("-extra")
         area = self.query_one("#panels")
         with self.app.batch_update():
             await area.remove_children()
-            await area.mount(*fed.panels)
+            await area.mount(*(panels[name] for name in PANELS))
         self._mark_current(self._current)
         self._feeds = Feeds(self, self.clock, fed)
         if self._client is not None:
@@ -132,9 +155,11 @@ class OverviewScreen(ModeScreen):
 
     def link_changed(self, state: LinkState, client: Client | None) -> None:
         """Show the link's state, and ask for data while it is live."""
-        from zava_tui.link_states import Preparing, Starting
+        from zava_tui.link_states import Live, Preparing, Starting
 
         super().link_changed(state, client)
+        if isinstance(state, Live):
+            self._stores = state.identity.stores
         changed = client is not self._client
         self._client = client
         if self._feeds is None:
@@ -164,6 +189,7 @@ class OverviewScreen(ModeScreen):
         """Reflow for the room there is."""
         layout = Layout.of(*event.size)
         self.set_class(layout.tabs, "-tabs")
+        self.set_class(layout.wide, "-wide")
         self.set_class(layout.slim, "-slim")
         self.set_class(layout.low, "-low")
         for card in self.query(FigureCard):
@@ -182,8 +208,11 @@ class OverviewScreen(ModeScreen):
         self.query_one(TabLine).mark(name)
 
     def action_show_panel(self, name: str) -> None:
-        """Go to a panel."""
+        """Go to a panel; one that has no place beside the others gets all the room."""
         self._mark_current(name)
+        alone = self.has_class("-tabs") or self.has_class("-zoomed")
+        if not alone and name in EXTRA and not self.has_class("-wide"):
+            self.add_class("-zoomed")
         self.query_one(f"#{name}", Panel).go()
 
     def action_next_panel(self, step: int) -> None:
@@ -195,6 +224,26 @@ class OverviewScreen(ModeScreen):
         """Give the present panel all the room, or take it back."""
         self.toggle_class("-zoomed")
         self.refresh_bindings()
+
+    # Which period, and whose.
+
+    def action_next_period(self) -> None:
+        """Show another period."""
+        if self._feeds is not None:
+            self._feeds.choose(self._feeds.choice.next_period())
+
+    def action_choose_store(self) -> None:
+        """Ask which store, of those who have several."""
+        self.run_worker(self._choose_store(), group="choose", exclusive=True)
+
+    async def _choose_store(self) -> None:
+        from zava_tui.screens.store_picker import StorePicker
+
+        if self._feeds is None:
+            return
+        choice = self._feeds.choice
+        store = await self.app.push_screen_wait(StorePicker(self._stores, choice.store))
+        self._feeds.choose(replace(choice, store=store))
 
     # Keys and commands.
 
@@ -225,6 +274,8 @@ class OverviewScreen(ModeScreen):
         """Offer only the keys that do something here and now."""
         if action == "search":
             return not self._is_typing
+        if action == "choose_store":
+            return len(self._stores) > 1
         if action == "step_back":
             running = self._feeds is not None and self._feeds.is_query_running
             return running or self._is_typing or self.has_class("-zoomed")
@@ -251,6 +302,15 @@ class OverviewScreen(ModeScreen):
         yield SystemCommand("Editor", "Write SQL in the query panel", self.action_editor)
         yield SystemCommand("Run query", "Run the statement in the editor", self.action_run_query)
         yield SystemCommand("Search products", "Find products by a description", self.action_search)
+        yield SystemCommand(
+            "Next period",
+            "Chart, categories and best sellers of another period",
+            self.action_next_period,
+        )
+        if len(self._stores) > 1:
+            yield SystemCommand(
+                "Choose a store", "Show one of your stores, or all", self.action_choose_store
+            )
         yield SystemCommand(
             "Maximise panel", "Give the present panel all the room, or show all", self.action_zoom
         )
