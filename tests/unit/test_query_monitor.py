@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import structlog
 
@@ -25,6 +27,17 @@ def test_figures_of_one_statement_add_up() -> None:
     assert figures.slow_calls == 101
     for percent in (50, 95, 99):
         assert figures.percentile_ms(percent) == pytest.approx(2 * percent, rel=0.02)
+
+
+@pytest.mark.parametrize("calls", [1, 2, 3, 10, 19, 20, 101])
+@pytest.mark.parametrize("percent", [50, 95, 99])
+def test_a_percentile_is_the_run_that_so_many_stay_at_or_below(calls: int, percent: int) -> None:
+    durations = Durations()
+    for ms in range(1, calls + 1):
+        durations.add(run("a", float(ms)), slow=False)
+    nearest_rank = math.ceil(percent * calls / 100)
+    assert durations.percentile_ms(percent) == pytest.approx(nearest_rank, rel=0.01)
+    assert durations.percentile_ms(percent) <= durations.max_ms
 
 
 def test_a_user_sees_only_their_own_statements() -> None:

@@ -6,6 +6,7 @@ most 1 % whatever the number of calls.
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left
 from collections import Counter, OrderedDict
 from dataclasses import dataclass, field
@@ -114,8 +115,14 @@ class Durations:
         return self.total_ms / self.calls if self.calls else 0.0
 
     def percentile_ms(self, percent: float) -> float:
-        """The duration that `percent` of the runs stay at or below."""
-        return float(self._sketch.get_quantile_value(percent / 100) or 0.0)
+        """The duration that `percent` of the runs stay at or below: of few runs, a long one."""
+        if self.calls < 2:
+            return self.max_ms
+        # The sketch takes a share of calls - 1, and the run at or before it.
+        place = max(math.ceil(percent / 100 * self.calls), 1) - 0.5
+        share = min(place / (self.calls - 1), 1.0)
+        value = float(self._sketch.get_quantile_value(share) or 0.0)
+        return min(max(value, self.min_ms), self.max_ms)
 
 
 @dataclass(slots=True)
