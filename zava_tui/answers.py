@@ -66,47 +66,127 @@ class SearchHits:
 
 
 @dataclass(frozen=True, slots=True)
-class SlowQuery:
-    """One normalised statement and what it cost; times in milliseconds."""
+class SearchFilters:
+    """What a search is narrowed to; None and False narrow nothing. Prices are in dollars."""
 
+    category: str | None = None
+    min_price: float | None = None
+    max_price: float | None = None
+    in_stock: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SlowQuery:
+    """One normalised statement and what it cost; times in milliseconds.
+
+    `operation` is `query` for a caller's SQL, else what the server did; `last_seen` is ISO 8601.
+    """
+
+    fingerprint: str
     query: str
+    operation: str
     calls: int
     errors: int
     slow_calls: int
     mean_ms: float
+    p50_ms: float
     p95_ms: float
+    p99_ms: float
+    max_ms: float
     total_ms: float
+    pool_ms: float
+    database_ms: float
+    rows: int
+    last_seen: str
 
 
 @dataclass(frozen=True, slots=True)
 class SlowQueries:
-    """Statements by total time, longest first, and from when on a call counts as slow."""
+    """Statements, costliest first, and from when on a call counts as slow."""
 
     queries: tuple[SlowQuery, ...]
     threshold_ms: float
+    notice: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PlanStep:
+    """One step of a plan; None where the statement did not run or we may not know.
+
+    `time_ms` is without the steps below it, `share` that part of the whole from 0 to 1.
+    """
+
+    node: str
+    on: str | None
+    rows: int | None
+    time_ms: float | None
+    share: float | None
+    details: dict[str, Any]
+    children: tuple[PlanStep, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How a statement runs, and in sentences what stands out; `execution_ms` where it ran."""
+
+    root: PlanStep
+    findings: tuple[str, ...]
+    execution_ms: float | None
 
 
 @dataclass(frozen=True, slots=True)
 class PoolHealth:
     """The server's database connections now and over the last minute, one sample a second.
 
-    `embedded` of the catalogue's `products` can be found by meaning yet.
+    `closed_because` counts the ends of connections by reason; `embedded` of the catalogue's
+    `products` can be found by meaning yet.
     """
 
     status: str
     reason: str | None
     size: int
+    idle: int
     in_use: int
     waiting: int
     max_size: int
+    wait_p50_ms: float
     wait_p95_ms: float
+    opened: int
+    closed: int
+    closed_because: dict[str, int]
     server_version: str
     database: str
     in_use_history: tuple[int, ...]
+    waiting_history: tuple[int, ...]
     embedder: str
     dimensions: int
     embedded: int
     products: int
+
+
+@dataclass(frozen=True, slots=True)
+class HealthCheck:
+    """A part of the server: `ok`, `degraded` or `down`, since when (ISO 8601), and why.
+
+    `details` are for operators; others get none.
+    """
+
+    name: str
+    status: str
+    reason: str | None
+    since: str
+    details: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ServerHealth:
+    """How the server does as a whole, and its parts. `versions` are for operators."""
+
+    status: str
+    reason: str | None
+    uptime_seconds: float
+    checks: tuple[HealthCheck, ...]
+    versions: dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from zava_tui.answers import SetupProgress, ToolError
     from zava_tui.backend import Backend
     from zava_tui.client import Client
+    from zava_tui.link import Link
     from zava_tui.link_states import LinkState
     from zava_tui.preparation import DemoUser
     from zava_tui.screens.first_start import FirstStartScreen
@@ -81,7 +82,8 @@ class ZavaApp(App[None]):
         self._has_been_live = False
         self._session_ended = asyncio.Event()
         self._session_ended.set()
-        self._link: tuple[LinkState, Client | None] | None = None
+        self._link: Link | None = None
+        self._linked: tuple[LinkState, Client | None] | None = None
         self._opened: dict[str, ModeScreen] = {HOME: self.overview}
         self.add_mode(HOME, lambda: self.overview)
         for ours in THEMES.values():
@@ -158,7 +160,7 @@ class ZavaApp(App[None]):
                 self._hide_card()
                 self._user = await self._choose_among(users)
                 self._waiting_since = self._clock()
-            link = self._backend.link(self._user)
+            self._link = link = self._backend.link(self._user)
 
             def report(state: LinkState) -> None:
                 if isinstance(state, Live):
@@ -193,9 +195,14 @@ class ZavaApp(App[None]):
         elif isinstance(message.state, Live):
             self._has_been_live = True
             self._hide_card()
-        self._link = (message.state, message.client)
+        self._linked = (message.state, message.client)
         for screen in self._opened.values():
             screen.link_changed(message.state, message.client)
+
+    def on_reopen_requested(self) -> None:
+        """Open the link anew; while one waits for something else there is none to open."""
+        if self._link is not None:
+            self._link.reopen()
 
     # The screens.
 
@@ -213,8 +220,8 @@ class ZavaApp(App[None]):
         self._opened[name] = screen
         self.add_mode(name, lambda: screen)
         await self.switch_mode(name)
-        if self._link is not None:
-            screen.link_changed(*self._link)
+        if self._linked is not None:
+            screen.link_changed(*self._linked)
 
     async def _made(self, name: str) -> ModeScreen:
         module = f"zava_tui.screens.{name}"

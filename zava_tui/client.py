@@ -10,23 +10,13 @@ import asyncio
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Protocol
 
+from zava_tui import answer_forms as forms
 from zava_tui.answers import (
     DISCONNECTED,
-    BrowsedColumn,
-    Column,
-    Filter,
-    Hit,
-    Identity,
-    Page,
-    PoolHealth,
-    ResultTable,
-    RowLink,
-    SearchHits,
     SetupProgress,
-    SlowQueries,
-    SlowQuery,
     ToolError,
 )
+from zava_tui.sent_statements import SentStatements
 from zava_tui.store_answers import Performance, Trend, sellers_of, stock_alerts_of
 
 if TYPE_CHECKING:
@@ -34,6 +24,18 @@ if TYPE_CHECKING:
 
     import mcp
 
+    from zava_tui.answers import (
+        Filter,
+        Identity,
+        Page,
+        Plan,
+        PoolHealth,
+        ResultTable,
+        SearchFilters,
+        SearchHits,
+        ServerHealth,
+        SlowQueries,
+    )
     from zava_tui.store_answers import Seller, StockAlert
 
 REQUEST_SECONDS = 45.0
@@ -46,14 +48,25 @@ FIRST_START_SECONDS = 600.0
 class Client(Protocol):
     """What the app asks. Every method raises ToolError."""
 
+    sent: SentStatements
+    """What `query` was asked to run."""
+
     async def whoami(self, report: Callable[[SetupProgress], None]) -> Identity:
         """Who we are; waits for the database to be made, and reports how far that is."""
 
     async def query(self, sql: str, max_rows: int = 1000) -> ResultTable:
         """Run one statement."""
 
-    async def search(self, description: str, max_rows: int = 20) -> SearchHits:
+    async def explain(self, sql: str, *, analyze: bool = False) -> Plan:
+        """How a SELECT runs; it does run to `analyze` it."""
+
+    async def search(
+        self, description: str, max_rows: int = 20, filters: SearchFilters | None = None
+    ) -> SearchHits:
         """Find products by what a customer describes."""
+
+    async def similar(self, sku: str, max_rows: int = 5) -> SearchHits:
+        """Find products that serve a like purpose."""
 
     async def browse(
         self,
@@ -64,11 +77,14 @@ class Client(Protocol):
     ) -> Page:
         """A page of a table's rows."""
 
-    async def slow_queries(self, limit: int = 50) -> SlowQueries:
-        """The statements that took the most time."""
+    async def slow_queries(self, limit: int = 50, sort: str = "total") -> SlowQueries:
+        """The statements that cost most by `sort`: total, mean, p95 or calls."""
 
     async def pool_health(self) -> PoolHealth:
         """The state of the server's database connections."""
+
+    async def server_health(self) -> ServerHealth:
+        """How the server and what it leans on do."""
 
     async def performance(self, period: str, store: str | None) -> Performance:
         """Figures of a period, of one store or of all of ours."""
@@ -88,6 +104,7 @@ class McpClient:
 
     def __init__(self, session: mcp.Client) -> None:
         self._session = session
+        self.sent = SentStatements()
         self.disconnected = asyncio.Event()
         """Set when a call has found the connection closed."""
 
@@ -98,44 +115,32 @@ class McpClient:
             step, detail, place, *_ = [*(message or "").split(" · ", 2), "", ""]
             report(SetupProgress(step, progress / (total or 1.0), detail, place))
 
-        answer = await self._call("whoami", {}, FIRST_START_SECONDS, on_progress)
-        return Identity(
-            user=answer["user"],
-            display_name=answer["display_name"],
-            role=answer["role"],
-            stores=tuple(store["name"] for store in answer["stores"]),
-        )
+        return forms.identity(await self._call("whoami", {}, FIRST_START_SECONDS, on_progress))
 
     async def query(self, sql: str, max_rows: int = 1000) -> ResultTable:
         """Run one statement."""
-        answer = await self._call(
-            "execute_sales_query", {"postgresql_query": sql, "max_rows": max_rows, "text": False}
-        )
-        return ResultTable(
-            columns=tuple(Column(c["name"], c["type"]) for c in answer["columns"]),
-            rows=answer["rows"],
-            truncated=answer["truncated"],
-            elapsed_ms=answer["elapsed_ms"],
-        )
+        self.sent.note(sql)
+        arguments = {"postgresql_query": sql, "max_rows": max_rows, "text": False}
+        return forms.result_table(await self._call("execute_sales_query", arguments))
 
-    async def search(self, description: str, max_rows: int = 20) -> SearchHits:
+    async def explain(self, sql: str, *, analyze: bool = False) -> Plan:
+        """How a SELECT runs; it does run to `analyze` it."""
+        arguments = {"postgresql_query": sql, "analyze": analyze}
+        return forms.plan(await self._call("explain_query", arguments))
+
+    async def search(
+        self, description: str, max_rows: int = 20, filters: SearchFilters | None = None
+    ) -> SearchHits:
         """Find products by what a customer describes."""
-        answer = await self._call(
-            "semantic_search_products", {"query_description": description, "max_rows": max_rows}
-        )
-        hits = tuple(
-            Hit(
-                sku=hit["sku"],
-                name=hit["name"],
-                category=hit["category"],
-                price=float(hit["price"]),
-                similarity=hit["similarity"],
-                stock=hit["stock"],
-                weak=bool(hit["weak"]),
-            )
-            for hit in answer["hits"]
-        )
-        return SearchHits(hits, answer["notice"], answer["elapsed_ms"])
+        arguments = {"query_description": description, "max_rows": max_rows}
+        if filters is not None:
+            arguments |= asdict(filters)
+        return forms.search_hits(await self._call("semantic_search_products", arguments))
+
+    async def similar(self, sku: str, max_rows: int = 5) -> SearchHits:
+        """Find products that serve a like purpose."""
+        arguments = {"sku": sku, "max_rows": max_rows}
+        return forms.search_hits(await self._call("similar_products", arguments))
 
     async def browse(
         self,
@@ -145,75 +150,27 @@ class McpClient:
         cursor: str | None = None,
     ) -> Page:
         """A page of a table's rows."""
-        answer = await self._call(
-            "browse_table",
-            {
-                "table": table,
-                "filters": [asdict(condition) for condition in filters],
-                "sort": sort,
-                "cursor": cursor,
-                "limit": PAGE_ROWS,
-            },
-        )
-        return Page(
-            table=answer["table"],
-            columns=tuple(
-                BrowsedColumn(c["name"], c["type"], c["label"], c["sortable"], tuple(c["filters"]))
-                for c in answer["columns"]
-            ),
-            rows=answer["rows"],
-            sort=answer["sort"],
-            cursor=answer["next_cursor"],
-            total=answer["total"],
-            total_is_exact=answer["total_is_exact"],
-            links=tuple(
-                RowLink(
-                    link["label"],
-                    link["table"],
-                    tuple((pair["column"], pair["from"]) for pair in link["filters"]),
-                )
-                for link in answer["links"]
-            ),
-            elapsed_ms=answer["elapsed_ms"],
-        )
+        arguments = {
+            "table": table,
+            "filters": [asdict(condition) for condition in filters],
+            "sort": sort,
+            "cursor": cursor,
+            "limit": PAGE_ROWS,
+        }
+        return forms.page(await self._call("browse_table", arguments))
 
-    async def slow_queries(self, limit: int = 50) -> SlowQueries:
-        """The statements that took the most time."""
-        answer = await self._call("get_slow_queries", {"limit": limit})
-        queries = tuple(
-            SlowQuery(
-                query=query["query"],
-                calls=query["calls"],
-                errors=query["errors"],
-                slow_calls=query["slow_calls"],
-                mean_ms=query["mean_ms"],
-                p95_ms=query["p95_ms"],
-                total_ms=query["total_ms"],
-            )
-            for query in answer["queries"]
-        )
-        return SlowQueries(queries, answer["slow_threshold_ms"])
+    async def slow_queries(self, limit: int = 50, sort: str = "total") -> SlowQueries:
+        """The statements that cost most by `sort`: total, mean, p95 or calls."""
+        arguments = {"limit": limit, "sort": sort}
+        return forms.slow_queries(await self._call("get_slow_queries", arguments))
 
     async def pool_health(self) -> PoolHealth:
         """The state of the server's database connections."""
-        answer = await self._call("get_pool_health", {})
-        embedder = answer["embedder"]
-        return PoolHealth(
-            status=answer["status"],
-            reason=answer["reason"],
-            size=answer["size"],
-            in_use=answer["in_use"],
-            waiting=answer["waiting"],
-            max_size=answer["max_size"],
-            wait_p95_ms=answer["acquire_wait_ms"]["p95"] or 0.0,
-            server_version=answer["server_version"] or "",
-            database=answer["database"],
-            in_use_history=tuple(sample["in_use"] for sample in answer["history"]),
-            embedder=embedder["name"],
-            dimensions=embedder["dimensions"],
-            embedded=embedder["embedded"],
-            products=embedder["products"],
-        )
+        return forms.pool_health(await self._call("get_pool_health", {}))
+
+    async def server_health(self) -> ServerHealth:
+        """How the server and what it leans on do."""
+        return forms.server_health(await self._call("get_server_health", {}))
 
     async def performance(self, period: str, store: str | None) -> Performance:
         """Figures of a period, of one store or of all of ours."""

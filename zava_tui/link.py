@@ -10,6 +10,7 @@ import asyncio
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from zava_tui.answers import DISCONNECTED, UNAUTHORISED, ToolError
@@ -20,7 +21,7 @@ from zava_tui.link_states import Failed, LinkState, Live, Preparing, Retrying, S
 from zava_tui.server_process import ServerProcess
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Sequence
+    from collections.abc import Sequence
 
     from mcp.client import Transport
 
@@ -47,6 +48,9 @@ class Link(Protocol):
     def client(self) -> Client | None:
         """The client while the link is live."""
 
+    def reopen(self) -> None:
+        """End the present session, if there is one, and open another at once."""
+
 
 class SupervisedLink(ABC):
     """Holds sessions one after the other, with a longer pause after each that did not last."""
@@ -56,11 +60,16 @@ class SupervisedLink(ABC):
 
     def __init__(self) -> None:
         self._client: McpClient | None = None
+        self._reopening = asyncio.Event()
 
     @property
     def client(self) -> Client | None:
         """The client while the link is live."""
         return self._client
+
+    def reopen(self) -> None:
+        """End the present session, if there is one, and open another at once."""
+        self._reopening.set()
 
     async def run(self, report: Report) -> ToolError:
         """Hold the link until cancelled; or say why it failed before it was ever live."""
@@ -75,6 +84,7 @@ class SupervisedLink(ABC):
                     live_since = time.monotonic()
                 report(state)
 
+            self._reopening.clear()
             note(Starting())
             try:
                 end = await self._hold(note)
@@ -86,8 +96,12 @@ class SupervisedLink(ABC):
                 return end
             if live_since is not None and time.monotonic() - live_since > STEADY_SECONDS:
                 pause = FIRST_PAUSE
+            if self._reopening.is_set():
+                continue
             report(Retrying(end.message, self.AGAIN, time.monotonic() + pause))
-            await asyncio.sleep(pause)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await self._reopening.wait()
             pause = min(2 * pause, LONGEST_PAUSE)
 
     @abstractmethod
@@ -95,9 +109,13 @@ class SupervisedLink(ABC):
         """Hold one session until it ends; the answer says why it did."""
 
     async def _talk(
-        self, transport: Transport, report: Report, ended: Callable[[], Awaitable[object]] | None
+        self,
+        transport: Transport,
+        report: Report,
+        ended: asyncio.Event | None = None,
+        log: str | None = None,
     ) -> ToolError:
-        """Hold one MCP session over `transport`, at the latest until `ended` returns."""
+        """Hold one MCP session over `transport`, at the latest until `ended` is set."""
         import httpx2
         import mcp
 
@@ -112,11 +130,21 @@ class SupervisedLink(ABC):
                     end = error
                 else:
                     self._client = client
-                    report(Live(identity))
-                    await (ended or client.disconnected.wait)()
+                    report(Live(identity, log))
+                    await _first_set(ended or client.disconnected, self._reopening)
         except* (OSError, httpx2.HTTPError, mcp.MCPError) as errors:
             end = ToolError(DISCONNECTED, _first(errors))
         return end
+
+
+async def _first_set(*events: asyncio.Event) -> None:
+    """Wait for the first of the events."""
+    waits = [asyncio.ensure_future(event.wait()) for event in events]
+    try:
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for wait in waits:
+            wait.cancel()
 
 
 def _first(errors: BaseExceptionGroup[BaseException]) -> str:
@@ -139,8 +167,9 @@ class LocalLink(SupervisedLink):
         async with ServerProcess(self._command, self._start) as process:
             # The server imports its own libraries while we import ours.
             await load("mcp")
-            end = await self._talk(process.streams(), report, process.output_ended.wait)
-            if end.code == DISCONNECTED:
+            log = process.child.log_name
+            end = await self._talk(process.streams(), report, process.output_ended, log)
+            if end.code == DISCONNECTED and not self._reopening.is_set():
                 await process.ended_within(LAST_WORDS_SECONDS)
                 if words := process.child.last_words():
                     end = ToolError(DISCONNECTED, words)
@@ -184,7 +213,7 @@ class RemoteLink(SupervisedLink):
             headers=headers, timeout=timeout, event_hooks={"response": [note]}
         ) as http:
             transport = streamable_http_client(self._url, http_client=http)
-            end = await self._talk(transport, report, None)
+            end = await self._talk(transport, report)
         if refused:
             return self._refused()
         if end.code != DISCONNECTED:

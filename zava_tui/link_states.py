@@ -23,9 +23,13 @@ class Preparing:
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    """The server answers; `identity` is who it takes us for."""
+    """The server answers; `identity` is who it takes us for.
+
+    `log` is the file it complains into, None where it runs elsewhere and its log with it.
+    """
 
     identity: Identity
+    log: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

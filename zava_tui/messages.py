@@ -42,3 +42,15 @@ class SearchRequested(Message):
     def __init__(self, description: str) -> None:
         super().__init__()
         self.description = description
+
+
+class OpenInQuery(Message):
+    """Someone wants this statement in the editor of the screen Query."""
+
+    def __init__(self, sql: str) -> None:
+        super().__init__()
+        self.sql = sql
+
+
+class ReopenRequested(Message):
+    """Someone wants the link opened anew, now."""

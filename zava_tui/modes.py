@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-MODES = {"overview": "Overview", "browse": "Browse"}
+MODES = {
+    "overview": "Overview",
+    "browse": "Browse",
+    "search": "Search",
+}
 """Titles by name; the key of each is its place, counted from 1."""
 HOME = "overview"
 SENTENCES = {
     "overview": "Revenue at a glance and four live panels",
     "browse": "Orders, customers, products and stock, row by row, without SQL",
+    "search": "Products by what they are for, with stock, sales and similar ones",
 }
 """What each is for."""
 NAME_ROOM = 22
@@ -21,10 +26,10 @@ def mode_labels(current: str, room: int) -> list[tuple[str, str]]:
 
     Labels are two cells apart. Narrow lines name only the current mode.
     """
-    for named in (MODES, {current}, ()):
+    for named in (MODES, {current: MODES[current]}, {}):
         labels = [
-            (name, f"{place} {title}" if name in named else str(place))
-            for place, (name, title) in enumerate(MODES.items(), start=1)
+            (name, f"{place} {named.get(name, '')}".rstrip())
+            for place, name in enumerate(MODES, start=1)
         ]
         if width_of(labels) <= room:
             return labels

@@ -58,3 +58,43 @@ GROUP BY p.name
 ORDER BY revenue DESC
 LIMIT 100"""
 """What the editor holds at the first start: real sales at once."""
+
+CATEGORIES = "SELECT name FROM retail.categories ORDER BY name"
+"""What products can be narrowed to."""
+
+
+def product_figures(sku: str) -> str:
+    """A statement for what a product costs, its stock by store and its sales by month.
+
+    Rows of what, name, months ago, amount, other: `cost` (dollars, for managers), `stock` (of each
+    of the caller's stores, and where it is ordered again), `month` (units and dollars, 0 to 11
+    months ago; months without a sale have no row).
+    """
+    return f"""\
+WITH product AS (
+    SELECT product_id FROM retail.products WHERE sku = {literal(sku)}
+),
+months AS (
+    SELECT ago, (date_trunc('month', current_date) - ago * interval '1 month')::date AS month
+    FROM generate_series(0, 11) AS ago
+)
+SELECT 'cost' AS what, NULL AS name, NULL::int AS ago, c.cost AS amount, NULL::numeric AS other
+FROM product JOIN retail.product_costs c USING (product_id)
+UNION ALL
+SELECT 'stock', s.name, NULL, i.stock_level, i.reorder_point
+FROM product
+CROSS JOIN retail.stores s
+JOIN retail.inventory i USING (store_id, product_id)
+UNION ALL
+SELECT 'month', NULL, ago, sum(m.units_sold - m.units_returned), sum(m.revenue)
+FROM product
+CROSS JOIN months
+CROSS JOIN retail.stores s
+JOIN retail.monthly_products m USING (store_id, month, product_id)
+GROUP BY ago
+ORDER BY what, name, ago DESC"""  # noqa: S608 (quoted; and the server lets nothing but reads by)
+
+
+def literal(text: str) -> str:
+    """`text` as an SQL string."""
+    return "'" + text.replace("'", "''") + "'"

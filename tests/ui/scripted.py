@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from textual.widgets import Input, TextArea
 
+from tests.ui.scripted_operations import HEALTH, PLAN, POOL, SLOW
+from tests.ui.scripted_products import ABOUT_A_KIT, LIKE_A_KIT, page_about
 from tests.ui.scripted_stores import ALERTS, PERFORMANCE, SELLERS, TREND, TREND_BEFORE
 from tests.ui.scripted_tables import page_of
 from zava_tui.answers import (
@@ -16,17 +18,20 @@ from zava_tui.answers import (
     Hit,
     Identity,
     Page,
+    Plan,
     PoolHealth,
     ResultTable,
+    SearchFilters,
     SearchHits,
+    ServerHealth,
     SetupProgress,
     SlowQueries,
-    SlowQuery,
     ToolError,
 )
 from zava_tui.app import ZavaApp
 from zava_tui.link_states import Failed, LinkState, Live, Starting
 from zava_tui.preparation import DemoUser
+from zava_tui.sent_statements import SentStatements
 from zava_tui.sql import REVENUE
 from zava_tui.store_answers import Performance, Seller, StockAlert, Trend
 
@@ -88,34 +93,6 @@ DRIPPING_TAP = SearchHits(
     notice=None,
     elapsed_ms=8.0,
 )
-SLOW = SlowQueries(
-    queries=(
-        SlowQuery(
-            "SELECT c.last_name, sum(o.total_amount) FROM …", 12, 0, 3, 817.0, 1410.0, 9804.0
-        ),
-        SlowQuery(
-            "SELECT p.name AS product, sum(i.quantity)\n  FROM …", 4, 1, 0, 38.0, 52.0, 152.0
-        ),
-        SlowQuery("WITH clock AS (…) SELECT days_ago", 210, 0, 0, 3.1, 4.9, 651.0),
-    ),
-    threshold_ms=1000.0,
-)
-POOL = PoolHealth(
-    status="ok",
-    reason=None,
-    size=4,
-    in_use=3,
-    waiting=0,
-    max_size=10,
-    wait_p95_ms=0.3,
-    server_version="18.6",
-    database="embedded",
-    in_use_history=(0, 1, 1, 2, 3, 2, 1, 0, 0, 1, 4, 6, 3, 2, 1, 1, 2, 3),
-    embedder="local",
-    dimensions=384,
-    embedded=456,
-    products=456,
-)
 
 
 class Clock:
@@ -129,12 +106,23 @@ class Clock:
 
 
 class ScriptedClient:
-    """Answers from fixed values; a test may replace what `query` and `search` do."""
+    """Answers from fixed values; a test may replace what the `on_…` ones do."""
 
     def __init__(self) -> None:
+        self.sent = SentStatements()
         self.statements: list[str] = []
         self.searches: list[str] = []
+        self.filters: list[SearchFilters | None] = []
+        self.similar_to: list[str] = []
+        self.sorts: list[str] = []
+        self.explained: list[tuple[str, bool]] = []
+        self.health_asked = 0
+        self.slow = SLOW
         self.pool = POOL
+        self.health = HEALTH
+        self.on_figures: Callable[[str], Awaitable[ResultTable]] | None = None
+        self.on_explain: Callable[[str], Awaitable[Plan]] | None = None
+        self.on_health: Callable[[], Awaitable[ServerHealth]] | None = None
         self.on_query: Callable[[str], Awaitable[ResultTable]] | None = None
         self.on_revenue: Callable[[str], Awaitable[ResultTable]] | None = None
         self.on_search: Callable[[str], Awaitable[SearchHits]] | None = None
@@ -151,12 +139,25 @@ class ScriptedClient:
             if self.on_revenue:
                 return await self.on_revenue(sql)
             return ResultTable((), REVENUE_ROWS, truncated=False, elapsed_ms=3.0)
+        if sql.startswith("WITH product AS"):
+            return await self.on_figures(sql) if self.on_figures else ABOUT_A_KIT
         self.statements.append(sql)
         return await self.on_query(sql) if self.on_query else BEST_SELLERS
 
-    async def search(self, description: str, max_rows: int = 20) -> SearchHits:
+    async def explain(self, sql: str, *, analyze: bool = False) -> Plan:
+        self.explained.append((sql, analyze))
+        return await self.on_explain(sql) if self.on_explain else PLAN
+
+    async def search(
+        self, description: str, max_rows: int = 20, filters: SearchFilters | None = None
+    ) -> SearchHits:
         self.searches.append(description)
+        self.filters.append(filters)
         return await self.on_search(description) if self.on_search else DRIPPING_TAP
+
+    async def similar(self, sku: str, max_rows: int = 5) -> SearchHits:
+        self.similar_to.append(sku)
+        return LIKE_A_KIT
 
     async def browse(
         self,
@@ -168,13 +169,20 @@ class ScriptedClient:
         self.browsed.append((table, tuple(filters), sort, cursor))
         if self.on_browse:
             return await self.on_browse(table)
+        if table == "products" and filters and filters[0].column == "sku":
+            return page_about(filters[0].value) or page_of(table, filters, sort, cursor)
         return page_of(table, filters, sort, cursor)
 
-    async def slow_queries(self, limit: int = 50) -> SlowQueries:
-        return SLOW
+    async def slow_queries(self, limit: int = 50, sort: str = "total") -> SlowQueries:
+        self.sorts.append(sort)
+        return self.slow
 
     async def pool_health(self) -> PoolHealth:
         return self.pool
+
+    async def server_health(self) -> ServerHealth:
+        self.health_asked += 1
+        return await self.on_health() if self.on_health else self.health
 
     async def performance(self, period: str, store: str | None) -> Performance:
         self.asked_about.append((period, store))
@@ -199,6 +207,7 @@ class ScriptedLink:
         self.script = script
         self._report: Report | None = None
         self.started = False
+        self.reopened = 0
 
     async def run(self, report: Report) -> ToolError:
         self._report = report
@@ -210,6 +219,9 @@ class ScriptedLink:
             self.become(step)
         await asyncio.Event().wait()
         raise AssertionError("unreachable")
+
+    def reopen(self) -> None:
+        self.reopened += 1
 
     def become(self, state: LinkState) -> None:
         """Report a state."""

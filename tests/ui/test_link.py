@@ -10,7 +10,6 @@ import pytest
 
 from tests.ui.scripted import (
     MAYA,
-    POOL,
     overview_of,
     scripted_app,
     text_of,
@@ -19,6 +18,7 @@ from tests.ui.scripted import (
     until_live,
     until_shown,
 )
+from tests.ui.scripted_operations import POOL
 from zava_tui.answers import DISCONNECTED, ResultTable, SetupProgress, ToolError
 from zava_tui.app import PATIENCE_SECONDS
 from zava_tui.link_states import Live, Preparing, Retrying, Starting

@@ -7,7 +7,6 @@ from dataclasses import replace
 
 from tests.ui.scripted import (
     DRIPPING_TAP,
-    POOL,
     scripted_app,
     text_of,
     until,
@@ -15,6 +14,7 @@ from tests.ui.scripted import (
     until_live,
     until_shown,
 )
+from tests.ui.scripted_operations import POOL
 from zava_tui.answers import Hit, SearchHits, ToolError
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
 
+from textual import events, on
 from textual.binding import Binding
 from textual.containers import Vertical
 from textual.content import Content
+from textual.message import Message
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
@@ -15,9 +18,8 @@ from zava_tui import format as fmt
 from zava_tui.styles import stylesheet
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable
 
-    from textual import events
     from textual.app import ComposeResult
     from textual.binding import BindingType
 
@@ -30,14 +32,24 @@ NARROWEST = 8
 class RowColumn:
     """A column `width` cells wide, or as wide as the room that is left when `width` is None.
 
-    Lists narrower than `needs` leave it out.
+    Lists narrower than `needs` leave it out. `style` may depend on the text of the cell.
     """
 
     title: str
     width: int | None
     align: Literal["left", "right"] = "left"
-    style: str = ""
+    style: str | Callable[[str], str] = ""
     needs: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Across:
+    """A line between rows, which the cursor passes over."""
+
+    text: str
+
+
+Row = Sequence[str] | Across
 
 
 class RowCursor(OptionList):
@@ -57,11 +69,24 @@ class RowList(Vertical):
     DEFAULT_CSS = stylesheet("rows")
     SCOPED_CSS = False
 
+    class HeaderClicked(Message):
+        """Someone clicked on the title of a column."""
+
+        def __init__(self, rows: RowList, column: int) -> None:
+            super().__init__()
+            self.rows = rows
+            self.column = column
+
+        @property
+        def control(self) -> RowList:
+            """The list."""
+            return self.rows
+
     def __init__(self, columns: Sequence[RowColumn], *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
         self._columns = columns
-        self._rows: list[Sequence[str]] = []
-        self._shown: tuple[int, list[Sequence[str]]] = (0, [])
+        self._rows: list[Row] = []
+        self._shown: tuple[object, ...] = ()
         self._header = Static("", classes="header", markup=False)
         self._cursor = RowCursor(markup=False, compact=True)
 
@@ -75,37 +100,61 @@ class RowList(Vertical):
         """The part that takes the focus."""
         return self._cursor
 
-    def show(self, rows: Iterable[Sequence[str]]) -> None:
-        """Replace the rows, the cursor staying where it is; a row has a text for every column."""
+    @property
+    def place(self) -> int | None:
+        """The row with the cursor, counted with the lines across."""
+        return self._cursor.highlighted
+
+    def show(self, rows: Iterable[Row], place: int | None = None) -> None:
+        """Replace the rows; a row has a text for every column.
+
+        The cursor goes to the row `place`, or stays where it is.
+        """
         self._rows = list(rows)
         self._lay_out()
+        if place is not None and self._rows:
+            self._go_to(place)
+
+    def reshape(self, columns: Sequence[RowColumn]) -> None:
+        """Show other columns from the next rows on."""
+        self._columns = columns
+
+    @on(events.Click, ".header")
+    def _header_clicked(self, event: events.Click) -> None:
+        left = 0
+        for place, _, cells in self._present(self._room):
+            if left <= event.x < left + cells:
+                self.post_message(self.HeaderClicked(self, place))
+            left += cells + len(GAP)
 
     def on_resize(self, _: events.Resize) -> None:
         """Give the elastic column its new width."""
         self._lay_out()
 
+    @property
+    def _room(self) -> int:
+        return self.size.width - self._cursor.styles.scrollbar_size_vertical
+
     def _lay_out(self) -> None:
-        width = self.size.width - self._cursor.styles.scrollbar_size_vertical
-        if width <= 0 or self._shown == (width, self._rows):
+        width = self._room
+        if width <= 0 or self._shown == (width, self._columns, self._rows):
             return
-        self._shown = (width, self._rows)
+        self._shown = (width, self._columns, self._rows)
         columns = self._present(width)
         self._header.update(
             Content(GAP.join(fmt.fit(c.title, cells, c.align) for _, c, cells in columns))
         )
         highlighted = self._cursor.highlighted
         self._cursor.clear_options()
-        self._cursor.add_options(
-            Option(
-                Content(GAP).join(
-                    Content.styled(fmt.fit(row[index], cells, c.align), c.style)
-                    for index, c, cells in columns
-                )
-            )
-            for row in self._rows
-        )
+        self._cursor.add_options(_option(row, columns, width) for row in self._rows)
         if self._rows:
-            self._cursor.highlighted = min(highlighted or 0, len(self._rows) - 1)
+            self._go_to(highlighted or 0)
+
+    def _go_to(self, place: int) -> None:
+        place = min(place, len(self._rows) - 1)
+        if isinstance(self._rows[place], Across):
+            place = min(place + 1, len(self._rows) - 1)
+        self._cursor.highlighted = place
 
     def _present(self, width: int) -> list[tuple[int, RowColumn, int]]:
         """The columns that fit into `width` cells: their index, themselves, their width."""
@@ -113,3 +162,17 @@ class RowList(Vertical):
         fixed = sum(c.width or 0 for _, c in present) + len(GAP) * (len(present) - 1)
         room = max(NARROWEST, width - fixed)
         return [(i, c, room if c.width is None else c.width) for i, c in present]
+
+
+def _option(row: Row, columns: Sequence[tuple[int, RowColumn, int]], width: int) -> Option:
+    if isinstance(row, Across):
+        return Option(Content.styled(fmt.fit(row.text, width), "$quiet"), disabled=True)
+    return Option(
+        Content(GAP).join(
+            Content.styled(
+                fmt.fit(row[index], cells, column.align),
+                column.style if isinstance(column.style, str) else column.style(row[index]),
+            )
+            for index, column, cells in columns
+        )
+    )

@@ -11,10 +11,12 @@ from textual.widgets import Input, Static
 from zava_tui import format as fmt
 from zava_tui.messages import SearchRequested
 from zava_tui.panels.panel import Panel
-from zava_tui.panels.rows import RowColumn, RowList
+from zava_tui.panels.rows import Row, RowColumn, RowList
 from zava_tui.styles import stylesheet
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from textual.app import ComposeResult
     from textual.binding import BindingType
     from textual.timer import Timer
@@ -52,8 +54,15 @@ class SearchPanel(Panel):
         "Describe what a customer needs in plain words; products appear as you type, best match "
         "first, with their price and the stock of your stores. ~ marks a weak match."
     )
-    FOCUS = ("#hits OptionList", "#search-field")
-    KEYS: ClassVar = (("/", "go to the field"), ("↓", "go to the hits"), ("escape", "leave"))
+    FOCUS: ClassVar[tuple[str, ...]] = ("#hits OptionList", "#search-field")
+    KEYS: ClassVar[tuple[tuple[str, str], ...]] = (
+        ("/", "go to the field"),
+        ("↓", "go to the hits"),
+        ("escape", "leave"),
+    )
+    START: ClassVar = EXAMPLE
+    """What is in the field at first."""
+    COLUMNS: ClassVar[tuple[RowColumn, ...]] = COLUMNS
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
@@ -64,10 +73,13 @@ class SearchPanel(Panel):
     def compose(self) -> ComposeResult:
         """Field, a possible message, hits."""
         yield SearchField(
-            EXAMPLE, placeholder="describe what the customer needs", id="search-field", compact=True
+            self.START,
+            placeholder="describe what the customer needs",
+            id="search-field",
+            compact=True,
         )
         yield from super().compose()
-        yield RowList(COLUMNS, id="hits")
+        yield RowList(self.COLUMNS, id="hits")
         yield self._message
 
     @property
@@ -75,7 +87,7 @@ class SearchPanel(Panel):
         """What is in the field."""
         return self.query_one(SearchField).value.strip()
 
-    @on(Input.Changed)
+    @on(Input.Changed, "#search-field")
     def wait_for_a_pause(self) -> None:
         """Ask only once the typing has paused."""
         if self._pause is not None:
@@ -98,9 +110,13 @@ class SearchPanel(Panel):
         notice = fmt.visible(answer.notice) if answer.notice else ""
         if not answer.hits:
             notice = notice or "Nothing in the catalogue comes near. Try other words."
-        self._show_message(notice, [_row(hit) for hit in answer.hits])
+        self._show_message(notice, self.rows_of(answer.hits))
 
-    def _show_message(self, text: str, rows: list[tuple[str, ...]]) -> None:
+    def rows_of(self, hits: Sequence[Hit]) -> list[Row]:
+        """The rows for hits."""
+        return [hit_row(hit, mark="~" if hit.weak else "") for hit in hits]
+
+    def _show_message(self, text: str, rows: list[Row]) -> None:
         self._message.update(text)
         self._message.display = bool(text)
         hits = self.query_one(RowList)
@@ -108,13 +124,13 @@ class SearchPanel(Panel):
         hits.show(rows)
 
 
-def _row(hit: Hit) -> tuple[str, ...]:
+def hit_row(hit: Hit, mark: str = "") -> tuple[str, ...]:
+    """A hit as a row of the columns above."""
     similarity = hit.similarity
-    weak = "~" if hit.weak else ""
     stock = "" if hit.stock is None else fmt.count(hit.stock) if hit.stock else "! 0"
     return (
         "" if similarity is None else fmt.bar(similarity, BAR_WIDTH),
-        "" if similarity is None else weak + f"{similarity:.2f}".removeprefix("0"),
+        "" if similarity is None else mark + f"{similarity:.2f}".removeprefix("0"),
         fmt.visible(hit.name),
         fmt.visible(hit.category),
         fmt.money(hit.price),

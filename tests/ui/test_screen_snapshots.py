@@ -1,0 +1,116 @@
+"""Pictures of the screens Search, Performance and Health. Each class says what one sees."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from textual.widgets import Input
+
+from tests.ui.scripted import DRIPPING_TAP, scripted_app, until, until_live, until_shown
+from tests.ui.test_snapshots import Compare, every_size
+from zava_tui.answers import ResultTable, SearchHits, ToolError
+
+if TYPE_CHECKING:
+    from textual.pilot import Pilot
+
+
+async def open_mode(pilot: Pilot[Any], name: str) -> None:
+    """Go to a screen once the overview is live."""
+    await until_live(pilot)
+    await pilot.app.run_action(f"app.mode('{name}')")
+    await until(pilot, lambda: getattr(pilot.app.screen, "MODE", "") == name)
+    for field in pilot.app.screen.query(Input):
+        field.cursor_blink = False
+
+
+async def searching(pilot: Pilot[Any], text: str = "dripping tap") -> None:
+    """Search for `text` and wait for the best hit's card."""
+    await open_mode(pilot, "search")
+    await pilot.press(*text.replace(" ", "_").replace("_", " "))
+    await until_shown(pilot, "Faucet Washer Kit")
+
+
+async def with_card(pilot: Pilot[Any]) -> None:
+    await searching(pilot)
+    if pilot.app.size.width >= 100:
+        await until_shown(pilot, "Tap Reseating Tool")
+
+
+class TestSearch:
+    """Field and filters above the hits, the weak ones under a line; the product as a card."""
+
+    @every_size
+    def test_hits_and_a_card(self, snap_compare: Compare, size: tuple[int, int]) -> None:
+        app, _, _ = scripted_app()
+        assert snap_compare(app, terminal_size=size, run_before=with_card)
+
+    @every_size
+    def test_nothing_asked_yet(self, snap_compare: Compare, size: tuple[int, int]) -> None:
+        app, _, _ = scripted_app()
+
+        async def go(pilot: Pilot[Any]) -> None:
+            await open_mode(pilot, "search")
+            await until_shown(pilot, "Describe a product")
+
+        assert snap_compare(app, terminal_size=size, run_before=go)
+
+    def test_the_card_in_a_narrow_window(self, snap_compare: Compare) -> None:
+        app, _, _ = scripted_app()
+
+        async def go(pilot: Pilot[Any]) -> None:
+            await searching(pilot)
+            await pilot.press("down", "enter")
+            await until_shown(pilot, "Tap Reseating Tool")
+
+        assert snap_compare(app, terminal_size=(80, 24), run_before=go)
+
+    def test_only_weak_hits_with_filters(self, snap_compare: Compare) -> None:
+        app, backend, _ = scripted_app()
+
+        async def weak(_: str) -> SearchHits:
+            hits = tuple(replace(hit, weak=True) for hit in DRIPPING_TAP.hits)
+            return SearchHits(hits, "No product is named “dripping tap”.", 8.0)
+
+        backend.scripted_link.scripted.on_search = weak
+
+        async def go(pilot: Pilot[Any]) -> None:
+            await searching(pilot)
+            await pilot.press("down", "i", "p", *"5-20", "enter")
+            await until_shown(pilot, "$5 to $20", "Tap Reseating Tool")
+
+        assert snap_compare(app, terminal_size=(120, 40), run_before=go)
+
+    def test_a_price_that_is_none(self, snap_compare: Compare) -> None:
+        app, _, _ = scripted_app()
+
+        async def go(pilot: Pilot[Any]) -> None:
+            await with_card(pilot)
+            await pilot.press("down", "p", *"cheap", "enter")
+            await until_shown(pilot, "is no price range")
+            pilot.app.screen.set_focus(None)
+
+        assert snap_compare(app, terminal_size=(120, 40), run_before=go)
+
+    def test_no_hits(self, snap_compare: Compare) -> None:
+        app, backend, _ = scripted_app()
+
+        async def nothing(_: str) -> SearchHits:
+            return SearchHits((), None, 8.0)
+
+        async def go(pilot: Pilot[Any]) -> None:
+            await open_mode(pilot, "search")
+            backend.scripted_link.scripted.on_search = nothing
+            await pilot.press(*"weddings")
+            await until_shown(pilot, "Nothing in the catalogue")
+
+        assert snap_compare(app, terminal_size=(120, 40), run_before=go)
+
+    def test_who_may_not_see_stock(self, snap_compare: Compare) -> None:
+        app, backend, _ = scripted_app()
+
+        async def refuse(_: str) -> ResultTable:
+            raise ToolError("AUTHORIZATION_ERROR", "You may not do this.")
+
+        backend.scripted_link.scripted.on_figures = refuse
+        assert snap_compare(app, terminal_size=(120, 40), run_before=with_card)
