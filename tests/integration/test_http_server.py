@@ -6,9 +6,12 @@ import asyncio
 import json
 import os
 import signal
+import ssl
 import subprocess
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
+import httpx2
 import psutil
 import pytest
 from mcp.shared.exceptions import MCPError
@@ -29,6 +32,7 @@ from tests.integration.states import until
 from tests.integration.test_cancellation import COUNTING, SOON_COUNTED, Activity
 from tests.integration.test_stdio_server import TOOLS
 from zava_server.infrastructure.settings import Settings
+from zava_server.protocol import scopes
 from zava_server.startup import Database
 
 OPS_TOOLS = {"get_slow_queries", "get_pool_health", "get_server_health"}
@@ -269,6 +273,35 @@ async def test_beyond_this_machine_without_tls_is_warned_of_loudly(
         assert "UNENCRYPTED" not in server.said()
 
 
+@pytest.fixture
+def certificate(tmp_path: Path) -> tuple[Path, Path]:
+    """Signed by itself, and its key."""
+    chain, key = tmp_path / "chain.pem", tmp_path / "key.pem"
+    subprocess.run(
+        [
+            *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1"),
+            *("-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"),
+            *("-keyout", str(key), "-out", str(chain)),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    return chain, key
+
+
+async def test_it_speaks_tls_with_the_files_it_is_given(
+    settings: Settings, seattle: str, certificate: tuple[Path, Path]
+) -> None:
+    chain, key = certificate
+    words = ("--ssl-certfile", str(chain), "--ssl-keyfile", str(key))
+    with http_server(settings, *words) as server:
+        assert server.base.startswith("https://127.0.0.1:")
+        trust = ssl.create_default_context(cafile=str(chain))
+        async with httpx2.AsyncClient(verify=trust) as http:
+            answer = await http.get(f"{server.base}/health/live")
+        assert answer.text == "live"
+
+
 @pytest.mark.parametrize("workers", ["1", "2"])
 @pytest.mark.parametrize(
     ("sql", "ends"), [(SOON_COUNTED, "rows"), (COUNTING, "error")], ids=["soon", "never"]
@@ -332,3 +365,14 @@ async def test_a_worker_that_cannot_begin_ends_the_command(
     )
     assert ended.returncode == 1
     assert "There is no user nobody." in ended.stderr
+
+
+async def test_every_tool_and_resource_is_open_to_some_scope_and_no_more_are(
+    server: HttpServer, operator: str
+) -> None:
+    """A tool that is added must be given a scope, or nobody sees it."""
+    assert set(scopes.TOOLS) == TOOLS
+    async with client_of(server.mcp, operator) as client:
+        listed = {str(resource.uri) for resource in await client.list_resources()}
+        templates = {template.uri_template for template in await client.list_resource_templates()}
+    assert set(scopes.RESOURCES) == listed | templates
