@@ -322,10 +322,10 @@ async def test_a_pooler_that_passes_no_signals_on_is_not_believed(primary: Postg
 # Through the whole server -----------------------------------------------------------------------
 
 
-@pytest.fixture
-async def backend(database: Database, settings: Settings) -> AsyncIterator[Backend]:
-    user = settings.model_copy(update={"user": "head-office"})
-    async with Backend(user).running() as backend:
+@asynccontextmanager
+async def serving(settings: Settings, user: str) -> AsyncIterator[Backend]:
+    """A server for this user that is told of changes."""
+    async with Backend(settings.model_copy(update={"user": user})).running() as backend:
         await backend.ready()
 
         async def changes() -> object:
@@ -333,6 +333,12 @@ async def backend(database: Database, settings: Settings) -> AsyncIterator[Backe
             return next(p.finding.details["changes"] for p in parts if p.name == "cache")
 
         await until_it_is(changes, "told by the database")
+        yield backend
+
+
+@pytest.fixture
+async def backend(database: Database, settings: Settings) -> AsyncIterator[Backend]:
+    async with serving(settings, "head-office") as backend:
         yield backend
 
 
@@ -402,6 +408,49 @@ async def test_a_new_column_is_in_the_schema_within_two_seconds(
     await until_it_is(columns, wanted=True)
     await writer.execute("ALTER TABLE retail.stores DROP COLUMN for_a_moment")
     await until_it_is(columns, wanted=False)
+
+
+async def test_figures_of_a_store_that_was_revoked_are_gone_within_two_seconds(
+    database: Database, settings: Settings, writer: asyncpg.Connection
+) -> None:
+    store, user = await writer.fetchrow(
+        """
+        SELECT s.store_id, u.user_id FROM retail.stores AS s, identity.users AS u
+        WHERE s.name = 'Tacoma' AND u.handle = 'puget-sound'
+        """
+    ) or (None, None)
+    async with serving(settings, "puget-sound") as backend:
+        me, services = backend.identity, backend.services
+
+        async def told() -> tuple[object, ...]:
+            theirs = await services.store_performance.performance(me, "Tacoma", "60m")
+            mine = await services.store_performance.performance(me, None, "60m")
+            top = await services.top_products.top(
+                me, "Tacoma", "60m", ranking="revenue", category=None, limit=3
+            )
+            found = await services.catalogue_search.search(me, SearchRequest("hammer", max_rows=1))
+            return (
+                theirs.current.revenue,
+                mine.current.revenue,
+                len(top.products),
+                found.hits[0].product.stock,
+            )
+
+        async def is_told_nothing() -> bool:
+            revenue, _, products, stock = await told()
+            return (revenue, products) == (None, 0) and stock != before[3]
+
+        before = await told()
+        assert before[0] is not None
+        await writer.execute(
+            "DELETE FROM identity.user_stores WHERE user_id = $1 AND store_id = $2", user, store
+        )
+        try:
+            await until_it_is(is_told_nothing, wanted=True)
+            assert (await told())[1] != before[1]
+        finally:
+            await writer.execute("INSERT INTO identity.user_stores VALUES ($1, $2)", user, store)
+        await until_it_is(told, before)
 
 
 async def test_a_kept_answer_is_the_one_that_was_computed(backend: Backend) -> None:
