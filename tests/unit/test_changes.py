@@ -91,6 +91,35 @@ def test_a_week_without_any_sale_is_a_change() -> None:
     assert (found.metric, found.value) == ("revenue", 0.0)
 
 
+def test_a_store_that_has_been_shut_for_weeks_is_told_of() -> None:
+    stretches = stretches_of(span_of(7))
+    assert stretches is not None
+    (found,) = changes([*steady()[:-3], Sums(), Sums(), Sums()], stretches)
+    assert found.sentence.startswith("There were no sales in the 7 days up to ")
+
+
+def test_a_week_of_returns_alone_is_a_change() -> None:
+    stretches = stretches_of(span_of(7))
+    assert stretches is not None
+    returns = Sums(revenue=Decimal(-250), units_returned=9, lines=9)
+    (found,) = changes([*steady()[:-1], returns], stretches)
+    assert (found.metric, found.value) == ("revenue", -250.0)
+    assert "revenue was -$250; $" in found.sentence
+
+
+@pytest.mark.parametrize(("discount", "is_told"), [("0.40", True), ("0.05", False)])
+def test_a_small_store_is_told_of_a_share_only_if_it_is_gross(discount: str, is_told: bool) -> None:
+    chance = random.Random(8)
+    history = history_of([a_day(chance, 8) for _ in range(DAYS)], 7)
+    assert 20 < history[0].orders < 100
+    given = history[-1].list_value * Decimal(discount)
+    history[-1] = replace(history[-1], discount_value=given)
+    stretches = stretches_of(span_of(7))
+    assert stretches is not None
+    found = {insight.metric for insight in changes(history, stretches)}
+    assert ("discount_share" in found) is is_told
+
+
 def test_a_store_that_has_just_opened_has_no_usual_week() -> None:
     stretches = stretches_of(span_of(7))
     assert stretches is not None

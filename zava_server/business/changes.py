@@ -7,7 +7,7 @@ z-score, 0.6745 · (value − median) / MAD (Iglewicz and Hoaglin, How to Detect
 do here: among 13 stretches chance passes it in one of 45 cases, since their median and MAD vary as
 well. With five figures tested, Bonferroni's bound on a false alarm is 2.5 %. That is for normal
 values, to which amounts come near as logarithms and shares as square roots; averages and shares of
-a few orders do not, and are left alone.
+a few orders do not, and are left alone. In between, shares must be beyond twice the bound.
 """
 
 from __future__ import annotations
@@ -41,7 +41,9 @@ _CRITICAL = {
 }  # fmt: skip
 _LEAST_CONTRIBUTION = 0.25
 _ENOUGH_FOR_AN_AVERAGE = 20
+_ENOUGH_FOR_A_GROSS_SHARE = 20
 _ENOUGH_FOR_A_SHARE = 100
+_GROSS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,8 @@ class _Figure:
     in_dollars: bool = False
     least_orders: int = 1
     """How many orders a usual stretch must have for it to say anything."""
+    enough_orders: int = 1
+    """How many for it to do so at the bound; with fewer, it must be beyond twice the bound."""
 
     def scaled(self, value: float) -> float:
         """On the scale it is compared on."""
@@ -80,14 +84,16 @@ _FIGURES = (
         "The share of discounts",
         lambda s: _ratio(float(s.discount_value), float(s.list_value)),
         is_amount=False,
-        least_orders=_ENOUGH_FOR_A_SHARE,
+        least_orders=_ENOUGH_FOR_A_GROSS_SHARE,
+        enough_orders=_ENOUGH_FOR_A_SHARE,
     ),
     _Figure(
         "returns_rate",
         "The returns rate",
         lambda s: _ratio(s.units_returned, s.units_sold),
         is_amount=False,
-        least_orders=_ENOUGH_FOR_A_SHARE,
+        least_orders=_ENOUGH_FOR_A_GROSS_SHARE,
+        enough_orders=_ENOUGH_FOR_A_SHARE,
     ),
 )
 
@@ -106,9 +112,11 @@ def stretches_of(span: Span) -> Stretches | None:
 def changes(history: Sequence[Sums], stretches: Stretches) -> list[Insight]:
     """The figures of the last stretch that differ from those before beyond chance."""
     told = _since_opening(history)
-    if told and not told[-1].lines:
-        return _no_sales(told, stretches)
-    found = [_change(figure, told, stretches) for figure in _FIGURES]
+    found: list[Insight | None] = []
+    if told and told[-1].revenue <= 0:
+        found.append(_nothing_earned(told, stretches))
+    if told and told[-1].lines:
+        found += [_change(figure, told, stretches) for figure in _FIGURES]
     return [insight for insight in found if insight is not None]
 
 
@@ -155,11 +163,13 @@ def _change(figure: _Figure, told: Sequence[Sums], stretches: Stretches) -> Insi
     known = [v for v in values if v is not None and (v > 0 or not figure.is_amount)]
     if len(known) != len(told) or len(known) <= _FEWEST_STRETCHES:
         return None
-    if median(sums.orders for sums in told[:-1]) < figure.least_orders:
+    orders = median(sums.orders for sums in told[:-1])
+    if orders < figure.least_orders:
         return None
     value, usual = known[-1], known[:-1]
     score = modified_z_score(figure.scaled(value), [figure.scaled(v) for v in usual])
-    if score is None or abs(score) <= _CRITICAL[len(usual) // 2 * 2]:
+    bound = _CRITICAL[len(usual) // 2 * 2] * (1 if orders >= figure.enough_orders else _GROSS)
+    if score is None or abs(score) <= bound:
         return None
     baseline = median(usual)
     until = stretches.until - timedelta(days=1)
@@ -178,19 +188,28 @@ def _change(figure: _Figure, told: Sequence[Sums], stretches: Stretches) -> Insi
     )
 
 
-def _no_sales(told: Sequence[Sums], stretches: Stretches) -> list[Insight]:
-    usual = [float(sums.revenue) for sums in told[:-1]]
-    if len(usual) < _FEWEST_STRETCHES or not all(sums.lines for sums in told[:-1]):
-        return []
-    score = modified_z_score(0.0, usual)
+def _nothing_earned(told: Sequence[Sums], stretches: Stretches) -> Insight | None:
+    """No logarithm reaches there: amounts are compared as they are."""
+    last, usual = told[-1], [float(sums.revenue) for sums in told[:-1]]
+    # It may have begun before the last stretch.
+    while usual and usual[-1] <= 0:
+        usual.pop()
+    if len(usual) < _FEWEST_STRETCHES or min(usual) <= 0:
+        return None
+    revenue, baseline = float(last.revenue), median(usual)
+    score = modified_z_score(revenue, usual)
     if score is None or abs(score) <= _CRITICAL[len(usual) // 2 * 2]:
-        return []
+        return None
     until = stretches.until - timedelta(days=1)
-    sentence = (
-        f"There were no sales in the {days(stretches.days)} up to {until:%d %B %Y}; "
-        f"{dollars(median(usual))} is usual."
+    words = f"in the {days(stretches.days)} up to {until:%d %B %Y}"
+    if last.lines:
+        sentence = f"Returns came to more than sales {words}: revenue was {dollars(revenue)}; "
+    else:
+        sentence = f"There were no sales {words}; "
+    sentence += f"{dollars(baseline)} is usual."
+    return Insight(
+        "change", sentence, "revenue", round(revenue, 2), round(baseline, 2), round(score, 2)
     )
-    return [Insight("change", sentence, "revenue", 0.0, round(median(usual), 2), round(score, 2))]
 
 
 def modified_z_score(value: float, sample: Sequence[float]) -> float | None:

@@ -28,4 +28,5 @@ def days(count: int) -> str:
 
 def dollars(amount: float) -> str:
     """Whole dollars; cents below a hundred."""
-    return f"${amount:,.0f}" if abs(amount) >= 100 else f"${amount:,.2f}"
+    sign, amount = "-" if amount < 0 else "", abs(amount)
+    return f"{sign}${amount:,.0f}" if amount >= 100 else f"{sign}${amount:,.2f}"
