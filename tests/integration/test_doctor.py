@@ -21,6 +21,7 @@ from zava_server.data.signing_keys import SigningKey
 from zava_server.data.token_keys import TokenKey
 from zava_server.doctor.checkup import examine
 from zava_server.doctor.finding import Finding, worst
+from zava_server.doctor.machine import look_at_log_file
 from zava_server.infrastructure.progress import ignore_progress
 from zava_server.infrastructure.settings import Settings
 from zava_server.startup import Database, choose_embedder, index_catalogue, prepare
@@ -231,3 +232,26 @@ def test_a_program_reads_the_findings_as_json(tmp_path: Path) -> None:
     page = json.loads(done.stdout)
     assert (done.returncode, page["status"]) == (0, "ok")
     assert {"area", "severity", "message", "fix"} == set(page["findings"][0])
+
+
+def test_a_data_directory_that_is_a_file_is_a_problem_among_the_other_findings(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    done = run_doctor("--json", "--data-dir", str(file))
+    found = {finding["area"]: finding for finding in json.loads(done.stdout)["findings"]}
+    assert (done.returncode, found["data"]["message"]) == (2, f"{file} is not a directory.")
+    assert found["embedder"]["severity"] == "ok"
+
+
+def test_a_log_file_that_cannot_be_written_is_a_warning(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for log_file, severity in (
+        (tmp_path, "warning"),
+        (tmp_path / "file" / "zava.log", "warning"),
+        (tmp_path / "file", "ok"),
+        (tmp_path / "new" / "zava.log", "ok"),
+    ):
+        (found,) = look_at_log_file(Settings(data_dir=tmp_path, log_file=log_file))
+        assert found.severity == severity, log_file

@@ -15,6 +15,7 @@ from zava_server.doctor.finding import Finding, ok, problem
 from zava_server.doctor.machine import (
     look_at_data_directory,
     look_at_key_file,
+    look_at_log_file,
     look_at_settings,
     look_at_terminal,
 )
@@ -33,7 +34,13 @@ if TYPE_CHECKING:
 
 async def examine(settings: Settings) -> AsyncIterator[Finding]:
     """Findings as they come. The embedded PostgreSQL is started if need be; nothing is changed."""
-    for look in (look_at_settings, look_at_data_directory, look_at_key_file, look_at_token_key):
+    for look in (
+        look_at_settings,
+        look_at_data_directory,
+        look_at_log_file,
+        look_at_key_file,
+        look_at_token_key,
+    ):
         for finding in look(settings):
             yield finding
     yield await look_at_port(settings)
@@ -45,10 +52,10 @@ async def examine(settings: Settings) -> AsyncIterator[Finding]:
         if embedder is not None:
             stack.push_async_callback(embedder.close)
         yield found
-        if settings.database_url is None and not is_initialised(settings.data_dir):
-            yield ok("database", "none yet; the first start makes one")
-            return
         try:
+            if settings.database_url is None and not is_initialised(settings.data_dir):
+                yield ok("database", "none yet; the first start makes one")
+                return
             async for finding in _look_at_database(settings, embedder):
                 yield finding
         except ZavaError as error:

@@ -60,11 +60,12 @@ def look_at_data_directory(settings: Settings) -> Iterator[Finding]:
     """Whether it can be written to and has room."""
     directory = settings.data_dir
     nearest = _nearest_existing(directory)
-    if not os.access(nearest, os.W_OK | os.X_OK):
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
+        trouble = "cannot be written to" if nearest.is_dir() else "is not a directory"
         yield problem(
             "data",
             ValidationError(
-                f"{nearest} cannot be written to.",
+                f"{nearest} {trouble}.",
                 "Choose another place with --data-dir or ZAVA_DATA_DIR.",
             ),
         )
@@ -75,6 +76,22 @@ def look_at_data_directory(settings: Settings) -> Iterator[Finding]:
         yield warning("data", room, "Make room: a first start needs about 1 GB.")
     else:
         yield ok("data", room)
+
+
+def look_at_log_file(settings: Settings) -> Iterator[Finding]:
+    """Whether the log can be written where the settings say."""
+    if settings.log_file is None:
+        return
+    nearest = _nearest_existing(settings.log_file)
+    wanted = os.W_OK if nearest == settings.log_file else os.W_OK | os.X_OK
+    if nearest.is_dir() == (nearest == settings.log_file) or not os.access(nearest, wanted):
+        yield warning(
+            "log",
+            f"{settings.log_file} cannot be written",
+            "Choose another file with ZAVA_LOG_FILE; until then the log is on stderr only.",
+        )
+    else:
+        yield ok("log", str(settings.log_file))
 
 
 def look_at_key_file(settings: Settings) -> Iterator[Finding]:
