@@ -53,7 +53,7 @@ def http(
     settings = load_settings(user=user, data_dir=data_dir, http_host=host, http_port=port)
     configure_logs(settings.log_level, settings.log_path)
     from zava_server.http_address import HttpOptions
-    from zava_server.http_server import serve_http
+    from zava_server.http_command import serve_http
 
     options = HttpOptions(
         ssl_certfile, ssl_keyfile, tuple(allowed_host or ()), tuple(allowed_origin or ())

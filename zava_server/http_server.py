@@ -1,26 +1,22 @@
-"""Serves whoever brings a token, over HTTP."""
+"""One process that serves whoever brings a token, over HTTP."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import resource
-import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
-from uuid import uuid4
 
 import uvicorn
 
 from zava_server.backend import Backend
-from zava_server.data.token_keys import TokenKey, TokenKeyFile
-from zava_server.data.tokens import SCOPES
-from zava_server.http_address import bind, own_url, reach, refuse_open_door
+from zava_server.data.token_keys import TokenKeyFile
+from zava_server.http_address import reach
 from zava_server.infrastructure.endings import wait_to_the_end
 from zava_server.infrastructure.memory import settle_memory
 from zava_server.infrastructure.rates import Rates
 from zava_server.infrastructure.tracing import start_tracing
-from zava_server.workers import WorkerOrder, supervise
 
 if TYPE_CHECKING:
     import socket
@@ -28,6 +24,7 @@ if TYPE_CHECKING:
 
     from starlette.applications import Starlette
 
+    from zava_server.data.token_keys import TokenKey
     from zava_server.http_address import HttpOptions
     from zava_server.infrastructure.settings import Settings
 
@@ -39,39 +36,6 @@ _CALLS_PER_MINUTE = 600
 _CONCURRENT_STATEMENTS = 4
 # A thousand clients and more connect at once; many systems allow a process 1,024 files.
 _OPEN_FILES = 65_536
-
-
-async def serve_http(settings: Settings, options: HttpOptions, *, workers: int) -> None:
-    """Serves until it is cancelled. Raises what prevents that."""
-    options.check()
-    listener = bind(settings.http_host, settings.http_port)
-    try:
-        refuse_open_door(listener, settings, options)
-        temporary = TokenKey.generate() if settings.user is not None else None
-        url = f"{own_url(listener, options)}/mcp"
-
-        def announce() -> None:
-            sys.stderr.write(f"zava-server: serving at {url}\n")
-            if temporary is not None:
-                token = temporary.issue(uuid4(), settings.user or "", SCOPES, None)
-                sys.stderr.write(
-                    f"zava-server: a token for {settings.user}, good while this runs:\n{token}\n"
-                )
-            sys.stderr.flush()
-
-        if workers == 1:
-            await serve_on(listener, settings, options, temporary, announce)
-        else:
-            order = WorkerOrder(
-                data_dir=settings.data_dir,
-                user=settings.user,
-                descriptor=listener.fileno(),
-                token_key=temporary.as_text() if temporary else None,
-                options=options.as_json(),
-            )
-            await supervise(order, workers, announce)
-    finally:
-        listener.close()
 
 
 async def serve_on(
