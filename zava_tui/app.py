@@ -16,6 +16,7 @@ from textual.app import App, SystemCommand
 from textual.binding import Binding
 from textual.worker import Worker, WorkerState
 
+from zava_tui.configuration import Configuration
 from zava_tui.heavy import load
 from zava_tui.messages import LinkChanged, WorkFailed
 from zava_tui.modes import HOME, MODES, SENTENCES
@@ -46,6 +47,9 @@ QUIT_SECONDS = 1.5
 """How long quitting waits for the server to end; the screen is the shell's again by then."""
 
 
+_NOTHING_CHOSEN = Configuration()
+
+
 class ZavaApp(App[None]):
     """Four live panels under the revenue of your stores."""
 
@@ -53,12 +57,16 @@ class ZavaApp(App[None]):
     CSS_PATH = "styles/overview.tcss"
     DEFAULT_MODE = HOME
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+p", "command_palette", "commands", show=False, priority=True),
-        Binding("f1", "help", "help", tooltip="What this screen shows, and its keys"),
-        Binding("q", "quit", "quit", tooltip="Leave Zava"),
+        Binding(
+            "ctrl+p", "command_palette", "commands", show=False, priority=True, id="app.commands"
+        ),
+        Binding(
+            "f1", "help", "help", tooltip="What this screen shows, and its keys", id="app.help"
+        ),
+        Binding("q", "quit", "quit", tooltip="Leave Zava", id="app.quit"),
         Binding("ctrl+q", "quit", "quit", show=False, priority=True),
         *(
-            Binding(str(place), f"mode('{name}')", title, show=False)
+            Binding(str(place), f"mode('{name}')", title, show=False, id=f"app.{name}")
             for place, (name, title) in enumerate(MODES.items(), start=1)
         ),
     ]
@@ -69,12 +77,14 @@ class ZavaApp(App[None]):
         *,
         user: str | None = None,
         theme: str = DARK.name,
+        choices: Configuration = _NOTHING_CHOSEN,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        """`theme` is in force whatever the user's `choices` say of it."""
         super().__init__()
         self._backend = backend
         self._user = user
-        self.overview = OverviewScreen(clock)
+        self.overview = OverviewScreen(clock, choices)
         self._clock = clock
         self._waiting_since = 0.0
         self._setup: SetupLog | None = None
@@ -89,6 +99,7 @@ class ZavaApp(App[None]):
         for ours in THEMES.values():
             self.register_theme(ours)
         self.theme = theme
+        self.set_keymap(choices.keys)
 
     def on_mount(self) -> None:
         """Paint first; whatever takes long comes after."""

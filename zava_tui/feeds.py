@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from zava_tui.answers import PoolHealth
     from zava_tui.client import Client
+    from zava_tui.configuration import Configuration
     from zava_tui.panels.panel import Panel
     from zava_tui.panels.pool import PoolPanel
     from zava_tui.panels.query import QueryPanel
@@ -70,7 +71,13 @@ class Feeds:
     A worker's group is exclusive: a newer question drops the answer to an older one.
     """
 
-    def __init__(self, screen: Screen[None], clock: Callable[[], float], fed: Fed) -> None:
+    def __init__(
+        self,
+        screen: Screen[None],
+        clock: Callable[[], float],
+        fed: Fed,
+        choices: Configuration,
+    ) -> None:
         self._screen = screen
         self._clock = clock
         self._fed = fed
@@ -79,7 +86,8 @@ class Feeds:
         self._figures_asked = asyncio.Event()
         self._figures_due = asyncio.Event()
         self._embedded: int | None = None
-        self._choice = Choice()
+        self._refresh_seconds = choices.refresh_seconds
+        self._choice = Choice(choices.period)
         self._store_feed = StoreFeed(fed.stores, clock)
 
     @property
@@ -106,6 +114,9 @@ class Feeds:
             panel.freshness = replace(
                 panel.freshness, connected=True, lost_at=None, recovering=False
             )
+        for live in (self._fed.slow, self._fed.pool):
+            period = self._refresh_seconds or live.PERIOD
+            live.freshness = replace(live.freshness, period=period)
         self._start("strip", self._feed_strip(client))
         self._start("slow", self._feed(self._fed.slow, client.slow_queries, self._fed.slow.show))
         self._start("stores", self._feed_stores(client))
@@ -209,7 +220,7 @@ class Feeds:
             else:
                 show(answer)
                 panel.freshness = replace(panel.freshness, updated_at=self._clock())
-            await asyncio.sleep(panel.PERIOD or 0)
+            await asyncio.sleep(self._refresh_seconds or panel.PERIOD or 0)
 
     def _show_pool(self, health: PoolHealth) -> None:
         self._fed.pool.show(health)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from zava_tui.answers import DISCONNECTED, ToolError
+from zava_tui.period_names import PERIODS
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -19,13 +20,6 @@ if TYPE_CHECKING:
     from zava_tui.panels.stock import StockPanel
     from zava_tui.panels.trend import TrendPanel
 
-PERIODS = {
-    "12m": "the last 12 months",
-    "7d": "the last 7 days",
-    "30d": "the last 30 days",
-    "90d": "the last 90 days",
-}
-"""What may be chosen, as the server reads it and as people do."""
 OF_YEAR = frozenset({"12m"})
 """Compared with a year before, rather than with the time before."""
 REFRESH_SECONDS = 30.0

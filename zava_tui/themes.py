@@ -1,10 +1,17 @@
-"""The app's colours: one calm dark theme, one light, one accent each."""
+"""The app's colours: calm dark and light ones, one of high contrast, one for the colour-blind."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from textual.theme import Theme
 
-from zava_tui.colours import DARK_COLOURS, LIGHT_COLOURS
+from zava_tui.colours import (
+    COLOUR_BLIND_COLOURS,
+    DARK_COLOURS,
+    HIGH_CONTRAST_COLOURS,
+    LIGHT_COLOURS,
+)
 
 DARK = Theme(
     name="zava-dark",
@@ -88,5 +95,73 @@ LIGHT = Theme(
     },
 )
 
-THEMES = {theme.name: theme for theme in (DARK, LIGHT)}
-SHORT_NAMES = {"dark": DARK.name, "light": LIGHT.name}
+HIGH_CONTRAST = Theme(
+    name="zava-high-contrast",
+    dark=True,
+    primary=HIGH_CONTRAST_COLOURS["primary"],
+    secondary="#ffffff",
+    accent="#6fc3ff",
+    foreground=HIGH_CONTRAST_COLOURS["foreground"],
+    background=HIGH_CONTRAST_COLOURS["background"],
+    surface="#000000",
+    panel="#1f1f1f",
+    boost="#1f1f1f",
+    success="#4dff88",
+    warning="#ffd84d",
+    error="#ff8a80",
+    variables={
+        "rule": HIGH_CONTRAST_COLOURS["rule"],
+        "quiet": HIGH_CONTRAST_COLOURS["quiet"],
+        "border": "#ffff00",
+        "border-blurred": "#8c8c8c",
+        "block-cursor-background": "#ffff00",
+        "block-cursor-foreground": "#000000",
+        "block-cursor-text-style": "bold",
+        "block-cursor-blurred-background": "#4d4d4d",
+        "block-cursor-blurred-foreground": "#ffffff",
+        "block-hover-background": "#333333",
+        "input-selection-background": "#0050a0",
+        "scrollbar": "#8c8c8c",
+        "scrollbar-hover": "#ffffff",
+        "scrollbar-active": "#ffff00",
+        "scrollbar-background": "#000000",
+        "scrollbar-background-hover": "#000000",
+        "scrollbar-background-active": "#000000",
+        "scrollbar-corner-color": "#000000",
+        "syntax-keyword": "#6fc3ff",
+        "syntax-string": "#4dff88",
+        "syntax-number": "#ffd84d",
+        "syntax-function": "#ff9cf0",
+        "syntax-comment": "#d0d0d0",
+    },
+)
+
+COLOUR_BLIND = replace(
+    DARK,
+    name="zava-colour-blind",
+    primary=COLOUR_BLIND_COLOURS["primary"],
+    accent="#56b4e9",
+    foreground=COLOUR_BLIND_COLOURS["foreground"],
+    background=COLOUR_BLIND_COLOURS["background"],
+    success="#56b4e9",
+    warning="#f0e442",
+    error="#e69f00",
+    variables={
+        **DARK.variables,
+        "rule": COLOUR_BLIND_COLOURS["rule"],
+        "quiet": COLOUR_BLIND_COLOURS["quiet"],
+        "border": "#56b4e9",
+        "syntax-keyword": "#56b4e9",
+        "syntax-string": "#f0e442",
+        "syntax-number": "#e69f00",
+        "syntax-function": "#cc79a7",
+    },
+)
+
+THEMES = {theme.name: theme for theme in (DARK, LIGHT, HIGH_CONTRAST, COLOUR_BLIND)}
+SHORT_NAMES = {
+    "dark": DARK.name,
+    "light": LIGHT.name,
+    "high-contrast": HIGH_CONTRAST.name,
+    "colour-blind": COLOUR_BLIND.name,
+}

@@ -29,6 +29,7 @@ from zava_tui.answers import (
     ToolError,
 )
 from zava_tui.app import ZavaApp
+from zava_tui.configuration import Configuration
 from zava_tui.link_states import Failed, LinkState, Live, Starting
 from zava_tui.preparation import DemoUser
 from zava_tui.sent_statements import SentStatements
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from zava_tui.preparation import Preparation
     from zava_tui.screens.overview import OverviewScreen
 
+NOTHING_CHOSEN = Configuration()
 MAYA = Identity("seattle", "Maya Lindqvist", "store_manager", ("Seattle",))
 USERS = [
     DemoUser("bellevue", "Daniel Park", "store_manager", ("Bellevue",)),
@@ -271,12 +273,16 @@ class ScriptedBackend:
 
 
 def scripted_app(
-    *script: LinkState | ToolError, user: str | None = "seattle", theme: str = "zava-dark"
+    *script: LinkState | ToolError,
+    user: str | None = "seattle",
+    theme: str = "zava-dark",
+    choices: Configuration = NOTHING_CHOSEN,
 ) -> tuple[ZavaApp, ScriptedBackend, Clock]:
     """An app on a backend that follows `script`; live at once without one."""
     clock = Clock()
     backend = ScriptedBackend(*script)
-    return ZavaApp(backend, user=user, theme=theme, clock=clock), backend, clock
+    app = ZavaApp(backend, user=user, theme=theme, choices=choices, clock=clock)
+    return app, backend, clock
 
 
 async def until(pilot: Pilot[Any], condition: Callable[[], object], seconds: float = 15) -> None:

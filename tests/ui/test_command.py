@@ -132,10 +132,12 @@ def test_without_a_terminal_it_says_so_and_exits_with_2() -> None:
     assert "terminal" in result.stderr
 
 
-def test_on_a_dumb_terminal_it_says_what_to_try(open_terminal: Callable[..., Terminal]) -> None:
-    terminal = open_terminal("--user", "seattle", term="dumb")
+def test_on_a_dumb_terminal_nobody_can_be_asked_who_they_are(
+    open_terminal: Callable[..., Terminal],
+) -> None:
+    terminal = open_terminal(term="dumb")
     assert terminal.wait() == 2
-    assert "TERM=xterm-256color" in terminal.text()
+    assert "zava --user seattle" in terminal.text()
 
 
 def test_help_has_examples() -> None:

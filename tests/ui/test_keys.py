@@ -242,6 +242,8 @@ async def test_the_palette_knows_every_action() -> None:
             "Help",
             "Theme: dark",
             "Theme: light",
+            "Theme: high-contrast",
+            "Theme: colour-blind",
             "Quit",
         }
         await pilot.press("ctrl+p")

@@ -15,6 +15,7 @@ from zava_tui.app import ZavaApp
 from zava_tui.backend import LocalBackend
 from zava_tui.link_states import LinkState, Live
 from zava_tui.sql import REVENUE
+from zava_tui.summary import print_summary
 
 if TYPE_CHECKING:
     import asyncpg
@@ -59,6 +60,23 @@ async def test_a_manager_sees_all_panels_live(backend: LocalBackend) -> None:
         await until_shown(pilot, "store manager · Seattle", "● ok", "embedded")
         text = text_of(pilot)
         assert "✖" not in text
+
+
+async def test_a_terminal_without_a_cursor_gets_the_sales_in_plain_lines(
+    backend: LocalBackend, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert await asyncio.to_thread(print_summary, backend, "seattle") == 0
+    told = capsys.readouterr().out
+    assert told.startswith("Zava: Maya Lindqvist, Seattle\nToday")
+    assert "30 days" in told
+    assert "\x1b" not in told
+
+
+async def test_a_summary_for_nobody_says_why_there_is_none(
+    backend: LocalBackend, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert await asyncio.to_thread(print_summary, backend, "nobody") == 1
+    assert "nobody" in capsys.readouterr().err
 
 
 async def test_the_strip_says_what_the_orders_say(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
+from textual.binding import Binding
 from textual.screen import Screen
 from textual.worker import Worker, WorkerState
 
@@ -28,6 +30,16 @@ class ModeScreen(Screen[None]):
     MODE: ClassVar[str]
     KEYS: ClassVar[tuple[tuple[str, str], ...]] = ()
     """Its keys and what they do, for the help screen."""
+
+    def __init_subclass__(cls) -> None:
+        """Names the screen's keys, so that they can be chosen in the configuration."""
+        cls.BINDINGS = [
+            replace(binding, id=binding.id or f"{cls.MODE}.{binding.action}")
+            if isinstance(binding, Binding)
+            else binding
+            for binding in cls.BINDINGS
+        ]
+        super().__init_subclass__()
 
     def __init__(self, clock: Callable[[], float]) -> None:
         super().__init__()

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from textual.binding import BindingType
 
     from zava_tui.client import Client
+    from zava_tui.configuration import Configuration
     from zava_tui.feeds import Feeds
     from zava_tui.link_states import LinkState
 
@@ -81,8 +82,9 @@ class OverviewScreen(ModeScreen):
         Binding("escape", "step_back", "back", tooltip="One step back"),
     ]
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    def __init__(self, clock: Callable[[], float], choices: Configuration) -> None:
         super().__init__(clock)
+        self._choices = choices
         self._client: Client | None = None
         self._feeds: Feeds | None = None
         self._stores: tuple[str, ...] = ()
@@ -142,7 +144,7 @@ class OverviewScreen(ModeScreen):
             await area.remove_children()
             await area.mount(*(panels[name] for name in PANELS))
         self._mark_current(self._current)
-        self._feeds = Feeds(self, self.clock, fed)
+        self._feeds = Feeds(self, self.clock, fed, self._choices)
         if self._client is not None:
             self._feeds.connect(self._client)
 
