@@ -19,7 +19,12 @@ from zava_server.data.statement_log import StatementLog
 from zava_server.data.statement_statistics import DatabaseStatistics
 from zava_server.data.stores import Stores
 from zava_server.data.transactions import ReadTransactions
-from zava_server.infrastructure.errors import AuthorizationError, DatabaseError, ValidationError
+from zava_server.infrastructure.errors import (
+    AuthorizationError,
+    Busy,
+    DatabaseError,
+    ValidationError,
+)
 from zava_server.infrastructure.query_monitor import QueryMonitor
 from zava_server.startup import Database
 
@@ -104,6 +109,19 @@ async def test_the_time_is_split_and_failures_are_counted(server: Server, staff:
     assert figures.received > 0
     (operation,) = server.monitor.operations()
     assert operation.outcomes == {"ok": 1, "DATABASE_ERROR": 1}
+
+
+async def test_a_wait_for_a_connection_in_vain_is_no_time_of_the_database(
+    database: Database, signing_key: SigningKey, staff: Staff
+) -> None:
+    small = Pool(database.app, min_size=1, max_size=1, acquire_seconds=0.05)
+    async with small.running(), small.connection():
+        server = Server(small, signing_key)
+        with pytest.raises(Busy):
+            await server.sales.execute(staff["tacoma"], "SELECT 1 AS one", 1)
+        (figures,) = server.monitor.figures("tacoma")
+    assert figures.pool_ms >= 50
+    assert figures.database_ms == 0
 
 
 async def test_zavas_own_statements_are_measured_too(server: Server, staff: Staff) -> None:

@@ -10,7 +10,7 @@ from zava_server.business.operations import OPS
 from zava_server.business.plan_findings import Finding, findings
 from zava_server.business.plan_tree import PlanNode, tree_of
 from zava_server.data.plans import shape_of
-from zava_server.infrastructure.errors import code_of
+from zava_server.infrastructure.errors import NoConnection, code_of
 from zava_server.infrastructure.query_monitor import Execution
 
 if TYPE_CHECKING:
@@ -56,7 +56,8 @@ class QueryPlanService:
         try:
             raw = await self._plans.explain(identity, statement.sql, analyze=analyze)
         except BaseException as error:
-            self._record(identity, statement, started, 0.0, code_of(error))
+            waited = time.perf_counter() - started if isinstance(error, NoConnection) else 0.0
+            self._record(identity, statement, started, waited * 1000, code_of(error))
             raise
         self._record(identity, statement, started, raw.pool_ms, None)
         whole = OPS in identity.permissions

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from zava_server.infrastructure.errors import ValidationError, code_of
+from zava_server.infrastructure.errors import NoConnection, ValidationError, code_of
 from zava_server.infrastructure.query_monitor import Execution
 from zava_server.infrastructure.settings import MAX_ROWS_CAP
 
@@ -49,7 +49,7 @@ class SalesQueryService:
         try:
             timed = await self._queries.run(identity, statement.sql, max_rows)
         except BaseException as error:
-            self._record(identity, statement, started, None, code_of(error))
+            self._record(identity, statement, started, None, error)
             raise
         self._record(identity, statement, started, timed, None)
         return QueryAnswer(timed.table, (time.perf_counter() - started) * 1000)
@@ -60,20 +60,21 @@ class SalesQueryService:
         statement: CheckedStatement,
         started: float,
         timed: TimedTable | None,
-        error: str | None,
+        error: BaseException | None,
     ) -> None:
         elapsed_ms = (time.perf_counter() - started) * 1000
+        pool_ms = elapsed_ms if isinstance(error, NoConnection) else 0.0
         self._monitor.record(
             Execution(
                 user=identity.handle,
                 fingerprint=statement.fingerprint,
                 query=statement.normalized,
                 operation=CALLERS_SQL,
-                pool_ms=timed.pool_ms if timed else 0.0,
-                database_ms=timed.database_ms if timed else elapsed_ms,
+                pool_ms=timed.pool_ms if timed else pool_ms,
+                database_ms=timed.database_ms if timed else elapsed_ms - pool_ms,
                 encode_ms=timed.table.encode_ms if timed else 0.0,
                 rows=len(timed.table.rows) if timed else 0,
-                error=error,
+                error=code_of(error) if error else None,
                 received=timed.received if timed else 0,
             )
         )

@@ -17,7 +17,7 @@ import asyncpg
 from pgvector.asyncpg import register_vector
 
 from zava_server.data.measured_connection import MeasuredConnection
-from zava_server.infrastructure.errors import Busy, DatabaseUnavailable, ZavaError
+from zava_server.infrastructure.errors import DatabaseUnavailable, NoConnection, ZavaError
 from zava_server.infrastructure.tracing import span
 
 if TYPE_CHECKING:
@@ -286,7 +286,7 @@ class Pool:
         except TimeoutError:
             if pool.get_size() < self._max_size:
                 raise
-            raise Busy(
+            raise NoConnection(
                 f"All {self._max_size} database connections stayed in use for "
                 f"{self._acquire_seconds:g} s.",
                 "Try again, or raise ZAVA_POOL_MAX_SIZE.",

@@ -90,9 +90,13 @@ class AIUnavailable(ZavaError):
 
 
 class Busy(ZavaError):
-    """No database connection became free in time."""
+    """No database connection became free in time, or the database is being changed."""
 
     code = "BUSY"
+
+
+class NoConnection(Busy):
+    """All of the time went into waiting for one."""
 
 
 class RateLimited(ZavaError):
