@@ -189,7 +189,7 @@ def _change(figure: _Figure, told: Sequence[Sums], stretches: Stretches) -> Insi
 
 
 def _nothing_earned(told: Sequence[Sums], stretches: Stretches) -> Insight | None:
-    """No logarithm reaches there: amounts are compared as they are."""
+    """No logarithm reaches there; square roots even out how sums of few orders vary, too."""
     last, usual = told[-1], [float(sums.revenue) for sums in told[:-1]]
     # It may have begun before the last stretch.
     while usual and usual[-1] <= 0:
@@ -197,7 +197,7 @@ def _nothing_earned(told: Sequence[Sums], stretches: Stretches) -> Insight | Non
     if len(usual) < _FEWEST_STRETCHES or min(usual) <= 0:
         return None
     revenue, baseline = float(last.revenue), median(usual)
-    score = modified_z_score(revenue, usual)
+    score = modified_z_score(math.sqrt(max(revenue, 0.0)), [math.sqrt(amount) for amount in usual])
     if score is None or abs(score) <= _CRITICAL[len(usual) // 2 * 2]:
         return None
     until = stretches.until - timedelta(days=1)
