@@ -149,3 +149,14 @@ async def test_an_unknown_kind_of_session_is_refused() -> None:
     endpoint = Endpoint.from_url("postgresql://u@h/z?target_session_attrs=primery", SETTING)
     with pytest.raises(DatabaseUnavailable, match="has an option that cannot be used"):
         await endpoint.connect()
+
+
+async def test_of_the_embedded_database_no_host_or_firewall_is_told() -> None:
+    async def never_answers() -> None:
+        raise TimeoutError
+
+    with pytest.raises(DatabaseUnavailable) as told:
+        await Endpoint(host="/nowhere").reaching(never_answers)
+    assert str(told.value) == (
+        "The embedded PostgreSQL did not answer in time. Try again in a moment."
+    )

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_WAIT = "Try again in a moment."
+
 APP_ROLE = "zava_app"
 OLDEST_SERVER = 15
 OLDEST_PGVECTOR = (0, 8)
@@ -89,7 +91,7 @@ class Endpoint:
             return await connect()
         except (asyncpg.InvalidPasswordError, asyncpg.InvalidAuthorizationSpecificationError):
             raise DatabaseUnavailable(
-                f"{self.place} refused the login.", "Check the user and password in the URL."
+                f"{self._subject} refused the login.", "Check the user and password in the URL."
             ) from None
         except asyncpg.InvalidCatalogNameError:
             raise DatabaseUnavailable(
@@ -97,17 +99,16 @@ class Endpoint:
                 "Create it, or correct the name at the end of the URL.",
             ) from None
         except asyncpg.OperatorInterventionError:
-            raise DatabaseLost(
-                f"{self.place} is starting up or shutting down.", "Try again in a moment."
-            ) from None
+            raise DatabaseLost(f"{self._subject} is starting up or shutting down.", _WAIT) from None
         except asyncpg.TooManyConnectionsError:
             raise DatabaseUnavailable(
-                f"{self.place} takes no more connections.", "Close some, or raise max_connections."
+                f"{self._subject} takes no more connections.",
+                "Close some, or raise max_connections.",
             ) from None
         except TimeoutError:
             raise DatabaseSilent(
-                f"{self.place} did not answer in time.",
-                "Check the host and port, and any firewall between.",
+                f"{self._subject} did not answer in time.",
+                "Check the host and port, and any firewall between." if self.url else _WAIT,
             ) from None
         except asyncpg.ClientConfigurationError:
             # Its own words repeat parts of the URL.
@@ -119,8 +120,14 @@ class Endpoint:
             ) from None
         except (OSError, asyncpg.PostgresConnectionError):
             raise DatabaseLost(
-                f"{self.place} cannot be reached.", "Check that it runs, and its host and port."
+                f"{self._subject} cannot be reached.",
+                "Check that it runs, and its host and port." if self.url else _WAIT,
             ) from None
+
+    @property
+    def _subject(self) -> str:
+        """The place at the beginning of a sentence."""
+        return self.place if self.url else "The embedded PostgreSQL"
 
     def _unusable_option(self) -> DatabaseUnavailable:
         return DatabaseUnavailable(
