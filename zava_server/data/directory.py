@@ -54,15 +54,19 @@ class _Recent(Generic[K, T]):
         if found is not None and now < found[0] + _FRESH_SECONDS:
             return found[1]
         try:
-            answer = await self._calls.share(key, lambda: self._look_up(key))
+            return await self._calls.share(key, lambda: self._ask(key))
         except (DatabaseUnavailable, Busy):
             if found is not None and now < found[0] + _STANDS_SECONDS:
                 return found[1]
             raise
+
+    async def _ask(self, key: K) -> T:
+        # As old as the question: what changes while it is on its way is in the next one.
+        asked = time.monotonic()
+        answer = await self._look_up(key)
         if len(self._kept) >= _MOST_KEPT:
             self._kept.clear()
-        # As old as the question: what changed while it was on its way is in the next one.
-        self._kept[key] = (now, answer)
+        self._kept[key] = (asked, answer)
         return answer
 
 
