@@ -33,12 +33,13 @@ class ModeScreen(Screen[None]):
 
     def __init_subclass__(cls) -> None:
         """Names the screen's keys, so that they can be chosen in the configuration."""
-        cls.BINDINGS = [
-            replace(binding, id=binding.id or f"{cls.MODE}.{binding.action}")
-            if isinstance(binding, Binding)
-            else binding
-            for binding in cls.BINDINGS
-        ]
+        if "BINDINGS" in cls.__dict__:
+            cls.BINDINGS = [
+                replace(binding, id=binding.id or f"{cls.MODE}.{binding.action}")
+                if isinstance(binding, Binding)
+                else binding
+                for binding in cls.BINDINGS
+            ]
         super().__init_subclass__()
 
     def __init__(self, clock: Callable[[], float]) -> None:
