@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from zava_tui import answer_forms as forms
 from zava_tui.answers import (
     DISCONNECTED,
+    UNAUTHORISED,
     SetupProgress,
     ToolError,
 )
@@ -243,6 +244,13 @@ def _tool_error(content: dict[str, Any], text: str) -> ToolError:
     if isinstance(error, dict):
         return ToolError(
             error.get("code", "INTERNAL_ERROR"), error.get("message", text), error.get("hint")
+        )
+    if text.startswith("Unknown tool"):
+        # What a token does not open is as if it were not there.
+        return ToolError(
+            UNAUTHORISED,
+            "Your token does not open this part of the server.",
+            "Ask whoever gave it to you for more scopes.",
         )
     # A server of another kind, or one that says less: `CODE: sentence.` or just that.
     code, separator, rest = text.partition(": ")

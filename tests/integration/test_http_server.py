@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import signal
 import ssl
 import subprocess
@@ -16,6 +17,7 @@ import psutil
 import pytest
 from mcp.shared.exceptions import MCPError
 
+from tests.conftest import skip_without
 from tests.integration.http_servers import (
     ERAS,
     Era,
@@ -276,6 +278,8 @@ async def test_beyond_this_machine_without_tls_is_warned_of_loudly(
 @pytest.fixture
 def certificate(tmp_path: Path) -> tuple[Path, Path]:
     """Signed by itself, and its key."""
+    if shutil.which("openssl") is None:
+        skip_without("openssl")
     chain, key = tmp_path / "chain.pem", tmp_path / "key.pem"
     subprocess.run(
         [

@@ -35,6 +35,7 @@ async def test_a_manager_without_ops_sees_the_figures(
         app = ZavaApp(RemoteBackend(server.mcp, token))
         async with app.run_test(size=SIZE) as pilot:
             await until_shown(pilot, "● live", "7 days", "Seattle", " rows · ", seconds=PATIENCE)
+            await until_shown(pilot, "Your token does not open this part", seconds=PATIENCE)
 
 
 async def test_a_token_that_was_revoked_is_said_to_be_refused(
