@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from zava_tui.client import Client
     from zava_tui.link import Link
     from zava_tui.link_states import LinkState
+    from zava_tui.messages import OpenInQuery
     from zava_tui.preparation import DemoUser
     from zava_tui.screens.first_start import FirstStartScreen
 
@@ -214,6 +215,11 @@ class ZavaApp(App[None]):
         """Open the link anew; while one waits for something else there is none to open."""
         if self._link is not None:
             self._link.reopen()
+
+    async def on_open_in_query(self, message: OpenInQuery) -> None:
+        """Put a statement into the editor and go there."""
+        await self.action_mode(HOME)
+        self.overview.open_statement(message.sql)
 
     # The screens.
 

@@ -148,6 +148,10 @@ class Feeds:
         elif sql.strip():
             self._start("query", self._query(self._client, sql))
 
+    def open_statement(self, sql: str) -> None:
+        """Put a statement into the editor."""
+        self._fed.query.sql = sql
+
     def run_current(self) -> None:
         """Run what is in the editor."""
         self.run_query(self._fed.query.sql)

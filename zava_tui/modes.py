@@ -6,13 +6,17 @@ MODES = {
     "overview": "Overview",
     "browse": "Browse",
     "search": "Search",
+    "performance": "Slow",
 }
 """Titles by name; the key of each is its place, counted from 1."""
+LONG_TITLES = MODES | {"performance": "Performance"}
+"""The same where there is room."""
 HOME = "overview"
 SENTENCES = {
     "overview": "Revenue at a glance and four live panels",
     "browse": "Orders, customers, products and stock, row by row, without SQL",
     "search": "Products by what they are for, with stock, sales and similar ones",
+    "performance": "The slowest statements, their plans and what stands out in them",
 }
 """What each is for."""
 NAME_ROOM = 22
@@ -26,7 +30,7 @@ def mode_labels(current: str, room: int) -> list[tuple[str, str]]:
 
     Labels are two cells apart. Narrow lines name only the current mode.
     """
-    for named in (MODES, {current: MODES[current]}, {}):
+    for named in (LONG_TITLES, MODES, {current: LONG_TITLES[current]}, {}):
         labels = [
             (name, f"{place} {named.get(name, '')}".rstrip())
             for place, name in enumerate(MODES, start=1)

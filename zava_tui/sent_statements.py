@@ -18,18 +18,24 @@ class SentStatements:
 
     def __init__(self) -> None:
         self._texts: OrderedDict[str, None] = OrderedDict()
+        self._found: dict[str, str | None] = {}
 
     def note(self, sql: str) -> None:
         """Keep a statement that is sent; the one used longest ago makes room."""
+        if sql not in self._texts:
+            self._found.clear()
         self._texts[sql] = None
         self._texts.move_to_end(sql)
         if len(self._texts) > KEPT:
             self._texts.popitem(last=False)
 
     def original(self, normalised: str) -> str | None:
-        """The latest one of which `normalised` is the form without values; None if unknown."""
-        form = _form_of(normalised)
-        return next((sql for sql in reversed(self._texts) if form.fullmatch(sql)), None)
+        """One of which `normalised` is the form without values; None if there is none."""
+        if normalised not in self._found:
+            form = _form_of(normalised)
+            found = next((sql for sql in reversed(self._texts) if form.fullmatch(sql)), None)
+            self._found[normalised] = found
+        return self._found[normalised]
 
 
 def _form_of(normalised: str) -> re.Pattern[str]:

@@ -42,10 +42,18 @@ def slow_query(
     )
 
 
+CUSTOMERS_SQL = """\
+SELECT c.last_name, sum(o.total_amount) AS revenue
+FROM retail.orders o
+JOIN retail.customers c USING (store_id, customer_id)
+GROUP BY c.last_name
+ORDER BY revenue DESC
+-- [b]markup[/] and \x1b[31mescapes"""
+
 SLOW = SlowQueries(
     queries=(
         slow_query(
-            "SELECT c.last_name, sum(o.total_amount) FROM …", 12, 817.0, 1410.0, 9804.0,
+            CUSTOMERS_SQL, 12, 817.0, 1410.0, 9804.0,
             slow_calls=3,
         ),
         slow_query(

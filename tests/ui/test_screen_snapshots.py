@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 from textual.widgets import Input
 
 from tests.ui.scripted import DRIPPING_TAP, scripted_app, until, until_live, until_shown
+from tests.ui.scripted_operations import RUN_PLAN, SLOW, slow_query
 from tests.ui.test_snapshots import Compare, every_size
-from zava_tui.answers import ResultTable, SearchHits, ToolError
+from zava_tui.answers import Plan, ResultTable, SearchHits, SlowQueries, ToolError
+from zava_tui.link_states import Retrying
 
 if TYPE_CHECKING:
     from textual.pilot import Pilot
@@ -114,3 +116,91 @@ class TestSearch:
 
         backend.scripted_link.scripted.on_figures = refuse
         assert snap_compare(app, terminal_size=(120, 40), run_before=with_card)
+
+
+async def choosing(pilot: Pilot[Any]) -> None:
+    """Open Performance and wait for the plan of the first statement."""
+    await open_mode(pilot, "performance")
+    await until_shown(pilot, "All of orders is read", "└─ Seq Scan on customers")
+
+
+class TestPerformance:
+    """The statements, sortable; below the plan of the chosen one and its text."""
+
+    @every_size
+    def test_the_shape_of_a_plan(self, snap_compare: Compare, size: tuple[int, int]) -> None:
+        app, _, _ = scripted_app()
+        assert snap_compare(app, terminal_size=size, run_before=choosing)
+
+    @every_size
+    def test_a_plan_that_has_run(self, snap_compare: Compare, size: tuple[int, int]) -> None:
+        app, backend, _ = scripted_app()
+
+        async def run(_: str) -> Plan:
+            return RUN_PLAN
+
+        async def go(pilot: Pilot[Any]) -> None:
+            await choosing(pilot)
+            backend.scripted_link.scripted.on_explain = run
+            await pilot.press("a")
+            await until_shown(pilot, "ran 21 ms")
+            await pilot.press("enter", "j", "j", "j")
+
+        assert snap_compare(app, terminal_size=size, run_before=go)
+
+    def test_the_statement_in_a_narrow_window(self, snap_compare: Compare) -> None:
+        app, _, _ = scripted_app()
+
+        async def go(pilot: Pilot[Any]) -> None:
+            await choosing(pilot)
+            await pilot.press("v")
+            await until_shown(pilot, "in the database")
+
+        assert snap_compare(app, terminal_size=(80, 24), run_before=go)
+
+    def test_values_that_are_not_known(self, snap_compare: Compare) -> None:
+        app, backend, _ = scripted_app()
+        unknown = slow_query("SELECT * FROM retail.orders WHERE status = $1", 3, 9.0, 12.0, 27.0)
+        client = backend.scripted_link.scripted
+        client.slow = replace(SLOW, queries=(unknown, *SLOW.queries))
+
+        async def go(pilot: Pilot[Any]) -> None:
+            await open_mode(pilot, "performance")
+            await until_shown(pilot, "keeps no values")
+
+        assert snap_compare(app, terminal_size=(120, 40), run_before=go)
+
+    def test_no_statement_yet(self, snap_compare: Compare) -> None:
+        app, backend, _ = scripted_app()
+        backend.scripted_link.scripted.slow = SlowQueries((), 1000.0)
+
+        async def go(pilot: Pilot[Any]) -> None:
+            await open_mode(pilot, "performance")
+            await until_shown(pilot, "No statement has been run yet")
+
+        assert snap_compare(app, terminal_size=(120, 40), run_before=go)
+
+    def test_a_plan_that_is_refused(self, snap_compare: Compare) -> None:
+        app, backend, _ = scripted_app()
+
+        async def refuse(_: str) -> Plan:
+            raise ToolError("QUERY_TIMEOUT", "It was stopped after 30 s.", "Narrow the dates.")
+
+        async def go(pilot: Pilot[Any]) -> None:
+            await choosing(pilot)
+            backend.scripted_link.scripted.on_explain = refuse
+            await pilot.press("a")
+            await until_shown(pilot, "Narrow the dates.")
+
+        assert snap_compare(app, terminal_size=(120, 40), run_before=go)
+
+    def test_the_server_has_stopped(self, snap_compare: Compare) -> None:
+        app, backend, clock = scripted_app()
+
+        async def go(pilot: Pilot[Any]) -> None:
+            await choosing(pilot)
+            state = Retrying("server stopped", "restarting", clock.now + 3)
+            backend.scripted_link.become(state)
+            await until_shown(pilot, "✖ offline 0 s")
+
+        assert snap_compare(app, terminal_size=(120, 40), run_before=go)

@@ -168,6 +168,13 @@ class FinderPanel(SearchPanel):
         super().show(answer)
         self.query_one("#hits", RowList).cursor.scroll_home(animate=False)
 
+    @property
+    def nothing(self) -> str:
+        """What to say when there are no hits."""
+        if self.filters == UNFILTERED:
+            return super().nothing
+        return "Nothing that passes the filters comes near. x searches without them."
+
     def rows_of(self, hits: Sequence[Hit]) -> list[Row]:
         """The good ones, and under a line those that may not be meant."""
         good = [hit for hit in hits if not hit.weak]

@@ -103,6 +103,10 @@ class QueryPanel(Panel):
         """What is in the editor."""
         return self.query_one(SqlEditor).text
 
+    @sql.setter
+    def sql(self, text: str) -> None:
+        self.query_one(SqlEditor).load_text(text)
+
     async def show(self, answer: ResultTable) -> None:
         """Show a result in place of the one before."""
         self.clear_trouble()

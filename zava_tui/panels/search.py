@@ -109,8 +109,13 @@ class SearchPanel(Panel):
         self.remark(f"{len(answer.hits)} products · {fmt.milliseconds(answer.elapsed_ms)}")
         notice = fmt.visible(answer.notice) if answer.notice else ""
         if not answer.hits:
-            notice = notice or "Nothing in the catalogue comes near. Try other words."
+            notice = notice or self.nothing
         self._show_message(notice, self.rows_of(answer.hits))
+
+    @property
+    def nothing(self) -> str:
+        """What to say when there are no hits."""
+        return "Nothing in the catalogue comes near. Try other words."
 
     def rows_of(self, hits: Sequence[Hit]) -> list[Row]:
         """The rows for hits."""

@@ -8,7 +8,7 @@ from textual.binding import Binding
 from textual.content import Content
 from textual.widgets import Static
 
-from zava_tui.modes import MODES
+from zava_tui.modes import LONG_TITLES
 from zava_tui.screens.card import Card, CardScreen
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class HelpScreen(CardScreen[None]):
 
     def compose(self) -> ComposeResult:
         """One long text to scroll."""
-        title = f"Help: {MODES[self._about.MODE].lower()}"
+        title = f"Help: {LONG_TITLES[self._about.MODE].lower()}"
         with Card(title, "↑ ↓ scroll · escape closes", "escape closes"):
             yield Static(Content("\n").join(self._lines()), markup=False)
 

@@ -249,6 +249,12 @@ class OverviewScreen(ModeScreen):
 
     # Keys and commands.
 
+    def open_statement(self, sql: str) -> None:
+        """Put a statement into the editor, to be run when one wants to."""
+        if self._feeds is not None:
+            self._feeds.open_statement(sql)
+        self.action_editor()
+
     def action_editor(self) -> None:
         """Go to the SQL editor."""
         self._mark_current("query")
