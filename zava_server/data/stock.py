@@ -38,6 +38,16 @@ WITH sold AS (
     ) AS s
     GROUP BY s.store_id, s.product_id
 ),
+first_lists AS (
+    -- What a store that sold before brought along when its data were first imported is not new.
+    SELECT z.store_id, (
+            SELECT min(i.created_at) FROM retail.inventory AS i WHERE i.store_id = z.store_id
+        ) AS listed_at
+    FROM retail.stores AS z
+    WHERE z.store_id = ANY ($1) AND EXISTS (
+            SELECT FROM retail.orders AS o WHERE o.store_id = z.store_id AND o.order_date < $2
+        )
+),
 stock AS (
     SELECT i.store_id, i.product_id, i.stock_level, i.reorder_point,
         coalesce(s.units, 0) / $3 AS units_per_day,
@@ -47,17 +57,11 @@ stock AS (
             WHEN i.stock_level = 0 AND s.units >= $4 THEN 1
             WHEN i.stock_level > 0 AND i.stock_level <= i.reorder_point AND s.units > 0 THEN 2
             WHEN i.stock_level > coalesce(s.units, 0) / $3 * $5
-                -- What was imported since was there before if it sold before.
-                AND (i.created_at < $2 OR EXISTS (
-                    SELECT FROM retail.order_items AS l
-                    JOIN retail.orders AS o
-                        ON o.store_id = l.store_id AND o.order_id = l.order_id
-                    WHERE l.store_id = i.store_id AND l.product_id = i.product_id
-                        AND o.order_date < $2
-                )) THEN 3
+                AND (i.created_at < $2 OR i.created_at = f.listed_at) THEN 3
         END AS kind
     FROM retail.inventory AS i
     LEFT JOIN sold AS s USING (store_id, product_id)
+    LEFT JOIN first_lists AS f USING (store_id)
     WHERE i.store_id = ANY ($1)
 ),
 alerts AS (
