@@ -118,8 +118,8 @@ def refuse_open_door(listener: socket.socket, settings: Settings, options: HttpO
     local = is_loopback(listener)
     if settings.user is not None and not local:
         raise ValidationError(
-            "--user gives a token for this machine only.",
-            "Issue one with: zava-server token issue --user HANDLE",
+            "--user, or ZAVA_USER, gives a token for this machine only.",
+            "Leave it out, and issue one with: zava-server token issue --user HANDLE",
         )
     if settings.user is None and settings.auth_jwks_url is None and not settings.token_key.exists():
         here = "Pass --user HANDLE for a token that is good while the server runs, or issue one"
