@@ -216,7 +216,7 @@ async def test_a_user_named_at_the_start_gets_a_token_that_ends_with_the_server(
     ("words", "says"),
     [
         (("--user", "nobody"), "There is no user nobody."),
-        (("--user", "seattle", "--host", "0.0.0.0"), "--user, or ZAVA_USER, gives a token for this machine only."),
+        (("--user", "seattle", "--host", "0.0.0.0"), "gives a token for this machine only."),
         (("--host", "192.0.2.1"), "cannot be listened on"),
         (("--host", "no.such.host.invalid"), "There is no address no.such.host.invalid."),
         (("--ssl-keyfile", "/dev/null"), "without --ssl-certfile"),
