@@ -30,6 +30,7 @@ database = App(name="db", help="Make, look at and remove the database.")
 
 # As a shell says that SIGINT ended a command.
 _INTERRUPTED = 130
+_MOST_STORES_NAMED = 10
 
 AsJson = Annotated[bool, Parameter(name="--json", help="Print JSON.")]
 DataDir = Annotated[Path | None, Parameter(help="Where the embedded PostgreSQL and its keys live.")]
@@ -197,9 +198,18 @@ def status(*, data_dir: DataDir = None, as_json: AsJson = False) -> None:
         for table, count in found.get("rows", {}).items():
             print_line(f"  {table:<12} {count:>10,}")
         for user in found.get("users", []):
-            print_line(f"  {user['handle']:<16} {user['role']:<17} {', '.join(user['stores'])}")
+            print_line(
+                f"  {user['handle']:<16} {user['role']:<17} {stores_in_words(user['stores'])}"
+            )
 
     run(show(), as_json=as_json)
+
+
+def stores_in_words(stores: list[str]) -> str:
+    """Stores by name; of a long chain, how many."""
+    if len(stores) > _MOST_STORES_NAMED:
+        return f"{len(stores)} stores"
+    return ", ".join(stores)
 
 
 @database.command

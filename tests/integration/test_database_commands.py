@@ -17,6 +17,7 @@ from zava_server.data.embedded import EmbeddedPostgres, is_initialised, is_runni
 from zava_server.data.endpoint import Endpoint
 from zava_server.data.migrations import find_migrations, migrate, mismatch
 from zava_server.data.sessions import session
+from zava_server.database_cli import stores_in_words
 
 
 def zava_server(
@@ -192,3 +193,8 @@ def test_making_a_database_off_a_terminal_tells_of_each_step(place: Path) -> Non
     assert any(line.startswith("database ") for line in lines)
     assert any(line.startswith("schema ") for line in lines)
     assert "\r" not in made.stderr
+
+
+def test_the_stores_of_a_long_chain_are_counted_and_not_named() -> None:
+    assert stores_in_words(["Seattle", "Tacoma"]) == "Seattle, Tacoma"
+    assert stores_in_words([f"Store {n}" for n in range(457)]) == "457 stores"
