@@ -217,9 +217,13 @@ class ZavaApp(App[None]):
             self._link.reopen()
 
     async def on_open_in_query(self, message: OpenInQuery) -> None:
-        """Put a statement into the editor and go there."""
-        await self.action_mode(HOME)
-        self.overview.open_statement(message.sql)
+        """Put a statement into a tab of the screen Query and go there."""
+        await self.action_mode("query")
+        from zava_tui.screens.query import QueryScreen
+
+        screen = self._opened.get(QueryScreen.MODE)
+        if isinstance(screen, QueryScreen):
+            screen.open_statement(message.sql)
 
     # The screens.
 

@@ -21,7 +21,7 @@ from zava_tui.sent_statements import SentStatements
 from zava_tui.store_answers import Performance, Trend, sellers_of, stock_alerts_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     import mcp
 
@@ -86,6 +86,9 @@ class Client(Protocol):
 
     async def server_health(self) -> ServerHealth:
         """How the server and what it leans on do."""
+
+    async def columns_by_table(self) -> Mapping[str, tuple[str, ...]]:
+        """The columns of every table that we may read, by its name without the schema."""
 
     async def performance(self, period: str, store: str | None) -> Performance:
         """Figures of a period, of one store or of all of ours."""
@@ -172,6 +175,14 @@ class McpClient:
     async def server_health(self) -> ServerHealth:
         """How the server and what it leans on do."""
         return forms.server_health(await self._call("get_server_health", {}))
+
+    async def columns_by_table(self) -> Mapping[str, tuple[str, ...]]:
+        """The columns of every table that we may read, by its name without the schema."""
+        answer = await self._call("get_multiple_table_schemas", {"table_names": []})
+        return {
+            table["name"].removeprefix("retail."): tuple(c["name"] for c in table["columns"])
+            for table in answer["tables"]
+        }
 
     async def performance(self, period: str, store: str | None) -> Performance:
         """Figures of a period, of one store or of all of ours."""

@@ -148,13 +148,14 @@ class Feeds:
         elif sql.strip():
             self._start("query", self._query(self._client, sql))
 
-    def open_statement(self, sql: str) -> None:
-        """Put a statement into the editor."""
-        self._fed.query.sql = sql
+    @property
+    def statement(self) -> str:
+        """What is in the editor."""
+        return self._fed.query.sql
 
     def run_current(self) -> None:
         """Run what is in the editor."""
-        self.run_query(self._fed.query.sql)
+        self.run_query(self.statement)
 
     @property
     def is_query_running(self) -> bool:

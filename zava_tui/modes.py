@@ -5,6 +5,7 @@ from __future__ import annotations
 MODES = {
     "overview": "Overview",
     "browse": "Browse",
+    "query": "Query",
     "search": "Search",
     "performance": "Slow",
 }
@@ -15,6 +16,7 @@ HOME = "overview"
 SENTENCES = {
     "overview": "Revenue at a glance and four live panels",
     "browse": "Orders, customers, products and stock, row by row, without SQL",
+    "query": "SQL with tabs, history and saved queries; results to sort, chart and export",
     "search": "Products by what they are for, with stock, sales and similar ones",
     "performance": "The slowest statements, their plans and what stands out in them",
 }

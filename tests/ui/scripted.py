@@ -186,6 +186,12 @@ class ScriptedClient:
         self.health_asked += 1
         return await self.on_health() if self.on_health else self.health
 
+    async def columns_by_table(self) -> dict[str, tuple[str, ...]]:
+        return {
+            "orders": ("store_id", "order_id", "customer_id", "order_date", "total_amount"),
+            "products": ("product_id", "sku", "name", "base_price"),
+        }
+
     async def performance(self, period: str, store: str | None) -> Performance:
         self.asked_about.append((period, store))
         return await self.on_performance() if self.on_performance else PERFORMANCE

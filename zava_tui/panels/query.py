@@ -47,10 +47,8 @@ class SqlEditor(TextArea):
         Binding("f5,ctrl+enter", "run", "run"),
     ]
 
-    def __init__(self) -> None:
-        super().__init__(
-            BEST_SELLERS, language="sql", soft_wrap=False, compact=True, id="sql-editor"
-        )
+    def __init__(self, text: str = BEST_SELLERS, *, id: str = "sql-editor") -> None:  # noqa: A002
+        super().__init__(text, language="sql", soft_wrap=False, compact=True, id=id)
 
     def on_mount(self) -> None:
         """Take the colours of the theme, now and whenever it changes."""
@@ -70,8 +68,8 @@ class SqlEditor(TextArea):
         self.theme = name
 
     def action_run(self) -> None:
-        """Run the statement."""
-        self.post_message(QuerySubmitted(self.text))
+        """Run what is selected, or else all of it."""
+        self.post_message(QuerySubmitted(self.selected_text or self.text))
 
 
 class QueryPanel(Panel):
@@ -102,10 +100,6 @@ class QueryPanel(Panel):
     def sql(self) -> str:
         """What is in the editor."""
         return self.query_one(SqlEditor).text
-
-    @sql.setter
-    def sql(self, text: str) -> None:
-        self.query_one(SqlEditor).load_text(text)
 
     async def show(self, answer: ResultTable) -> None:
         """Show a result in place of the one before."""

@@ -13,7 +13,8 @@ from textual.containers import Container
 
 from zava_tui.heavy import load
 from zava_tui.layout import EXTRA, PANELS, TABS, Layout
-from zava_tui.messages import QuerySubmitted, SearchRequested
+from zava_tui.messages import OpenInQuery, QuerySubmitted, SearchRequested
+from zava_tui.modes import MODES
 from zava_tui.panels.panel import Panel
 from zava_tui.panels.revenue_strip import FigureCard, RevenueStrip
 from zava_tui.panels.tab_line import TabLine
@@ -40,6 +41,7 @@ KEYS = (
     ("p", "the next period of chart, categories and best sellers"),
     ("s", "choose one of your stores, or all of them"),
     ("z", "give the panel all the room, or show all again"),
+    ("o", "the whole screen that the panel is a part of"),
     ("[ ]", "the panel before, the next panel"),
     ("escape", "one step back: stop, leave the field, show all"),
 )
@@ -48,6 +50,8 @@ STRIP = (
     "compared with the same weekday last week up to this time of day; 7 and 30 days, which include "
     "today so far, with the same length before. A basket is revenue per order."
 )
+WHOLE = {"query": "query", "search": "search", "slow": "performance", "pool": "health"}
+"""The screens that panels are a part of."""
 FIELDS = ("sql-editor", "search-field")
 """Where keys are text."""
 
@@ -77,6 +81,7 @@ class OverviewScreen(ModeScreen):
         Binding("p", "next_period", "period", tooltip="7, 30 or 90 days, or 12 months"),
         Binding("s", "choose_store", "store", tooltip="One of your stores, or all"),
         Binding("z", "zoom", "maximise", tooltip="One panel, or all of them"),
+        Binding("o", "open_screen", "open", show=False),
         Binding("right_square_bracket,ctrl+pagedown", "next_panel(1)", "next panel", show=False),
         Binding("left_square_bracket,ctrl+pageup", "next_panel(-1)", "last panel", show=False),
         Binding("escape", "step_back", "back", tooltip="One step back"),
@@ -249,11 +254,13 @@ class OverviewScreen(ModeScreen):
 
     # Keys and commands.
 
-    def open_statement(self, sql: str) -> None:
-        """Put a statement into the editor, to be run when one wants to."""
-        if self._feeds is not None:
-            self._feeds.open_statement(sql)
-        self.action_editor()
+    async def action_open_screen(self) -> None:
+        """Show the whole screen that the present panel is a part of."""
+        name = WHOLE.get(self._current)
+        if name == "query" and self._feeds is not None:
+            self.post_message(OpenInQuery(self._feeds.statement))
+        elif name in MODES:
+            await self.run_action(f"app.mode('{name}')")
 
     def action_editor(self) -> None:
         """Go to the SQL editor."""
@@ -282,6 +289,8 @@ class OverviewScreen(ModeScreen):
         """Offer only the keys that do something here and now."""
         if action == "search":
             return not self._is_typing
+        if action == "open_screen":
+            return self._current in WHOLE
         if action == "choose_store":
             return len(self._stores) > 1
         if action == "step_back":
