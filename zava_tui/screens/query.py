@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from textual import events
     from textual.app import ComposeResult
     from textual.binding import BindingType
+    from textual.timer import Timer
 
     from zava_tui.client import Client
     from zava_tui.link_states import LinkState
@@ -86,6 +87,7 @@ class QueryScreen(ModeScreen):
         super().__init__(clock)
         self._client: Client | None = None
         self._workspace: Workspace | None = None
+        self._resting: Timer | None = None
         self._ran = ""
 
     def compose_body(self) -> ComposeResult:
@@ -141,10 +143,11 @@ class QueryScreen(ModeScreen):
     @on(TextArea.Changed, "#work-editor")
     def _edited(self) -> None:
         """Keep the tabs a moment after the last key."""
-        self._start("drafts", self._keep_drafts())
+        if self._resting is not None:
+            self._resting.stop()
+        self._resting = self.set_timer(DRAFT_SECONDS, self._keep_drafts)
 
     async def _keep_drafts(self) -> None:
-        await asyncio.sleep(DRAFT_SECONDS)
         if self._workspace is not None:
             await asyncio.to_thread(self._workspace.keep_drafts, self.workbench.tabs)
 
