@@ -161,6 +161,7 @@ class Pool:
         self._waiting = 0
         self._opened = 0
         self._endings: Counter[str] = Counter()
+        self._returning: set[asyncio.Task[None]] = set()
         self._stopping = False
         self._server_version = ""
         self._lag: StandbyLag | None = None
@@ -223,8 +224,13 @@ class Pool:
         try:
             yield connection
         finally:
+            returning = asyncio.create_task(self._give_back(pool, connection))
+            self._returning.add(returning)
+            returning.add_done_callback(self._returning.discard)
             # A cancelled caller does not wait for this, but it happens all the same.
-            await asyncio.shield(self._give_back(pool, connection))
+            caller = asyncio.current_task()
+            if caller is None or not caller.cancelling():
+                await asyncio.shield(returning)
 
     async def give_up(self, connection: PoolConnectionProxy) -> None:
         """Ends a lent connection that does not answer, and with it those that may not either."""
