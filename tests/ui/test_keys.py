@@ -16,7 +16,7 @@ from tests.ui.scripted import (
     until_shown,
 )
 from zava_tui.answers import ResultTable
-from zava_tui.modes import LONG_TITLES
+from zava_tui.modes import MODES
 from zava_tui.preparation import DemoUser
 from zava_tui.screens.help import HelpScreen
 
@@ -239,7 +239,7 @@ async def test_the_palette_knows_every_action() -> None:
             "Go to slow queries",
             "Go to pool",
             "Go to categories",
-            *(f"Screen: {title}" for title in LONG_TITLES.values() if title != "Overview"),
+            *(f"Screen: {title}" for title in MODES.values() if title != "Overview"),
             "Help",
             "Theme: dark",
             "Theme: light",
