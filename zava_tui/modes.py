@@ -8,6 +8,7 @@ MODES = {
     "query": "Query",
     "search": "Search",
     "performance": "Slow",
+    "health": "Health",
 }
 """Titles by name; the key of each is its place, counted from 1."""
 LONG_TITLES = MODES | {"performance": "Performance"}
@@ -19,6 +20,7 @@ SENTENCES = {
     "query": "SQL with tabs, history and saved queries; results to sort, chart and export",
     "search": "Products by what they are for, with stock, sales and similar ones",
     "performance": "The slowest statements, their plans and what stands out in them",
+    "health": "Checks, connections and log of the server; reconnect and restart",
 }
 """What each is for."""
 NAME_ROOM = 22

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from textual.widgets import Input
 
-from tests.ui.scripted import DRIPPING_TAP, scripted_app, until, until_live, until_shown
-from tests.ui.scripted_operations import RUN_PLAN, SLOW, slow_query
+from tests.ui.scripted import DRIPPING_TAP, MAYA, scripted_app, until, until_live, until_shown
+from tests.ui.scripted_operations import AILING, POOL, RUN_PLAN, SLOW, slow_query
 from tests.ui.test_snapshots import Compare, every_size
 from zava_tui.answers import Plan, ResultTable, SearchHits, SlowQueries, ToolError
-from zava_tui.link_states import Retrying
+from zava_tui.link_states import Live, Retrying, Starting
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
     from textual.pilot import Pilot
 
 
@@ -202,5 +207,108 @@ class TestPerformance:
             state = Retrying("server stopped", "restarting", clock.now + 3)
             backend.scripted_link.become(state)
             await until_shown(pilot, "✖ offline 0 s")
+
+        assert snap_compare(app, terminal_size=(120, 40), run_before=go)
+
+
+LOG = """\
+2026-11-22T14:02:11.013671Z [info     ] ready                          [zava_server.backend] user=seattle
+2026-11-22T14:02:12.162580Z [info     ] Starting MCP server 'zava' with transport 'stdio' [fastmcp.server]
+2026-11-22T14:05:03.693164Z [info     ] call refused                   [zava_server.protocol.errors] code=AUTHORIZATION_ERROR tool=execute_sales_query
+2026-11-22T14:07:31.100000Z [warning  ] slow query                     [zava_server.query] ms=1410 sql=[b]x[/] \x1b[31mred\x1b[0m
+2026-11-22T14:09:00.000000Z [error    ] Redis does not answer          [zava_server.cache] error=TimeoutError
+Traceback (most recent call last):
+  File "cache.py", line 12, in ask
+"""  # noqa: E501 (as structlog writes it)
+
+
+@pytest.fixture(autouse=True)
+def _our_own_time(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+def with_log(folder: Path) -> Live:
+    """A server whose log is in `folder`."""
+    file = folder / "server.log"
+    file.write_text(LOG, encoding="utf-8")
+    return Live(MAYA, str(file))
+
+
+async def looking(pilot: Pilot[Any]) -> None:
+    await open_mode(pilot, "health")
+    await until_shown(pilot, "identity key", "in use", "✖ error")
+
+
+class TestHealth:
+    """The checks and the connections side by side; below them the end of the server's log."""
+
+    @every_size
+    def test_all_is_well(
+        self, snap_compare: Compare, size: tuple[int, int], tmp_path: Path
+    ) -> None:
+        app, _, _ = scripted_app(Starting(), with_log(tmp_path))
+        assert snap_compare(app, terminal_size=size, run_before=looking)
+
+    @every_size
+    def test_some_of_it_ails(
+        self, snap_compare: Compare, size: tuple[int, int], tmp_path: Path
+    ) -> None:
+        app, backend, _ = scripted_app(Starting(), with_log(tmp_path))
+        client = backend.scripted_link.scripted
+        client.health = AILING
+        client.pool = replace(
+            POOL, status="degraded", reason="2 calls wait for a connection.", in_use=10, size=10,
+            idle=0, waiting=2, waiting_history=(0,) * 12 + (1, 2, 3, 2, 2, 2),
+        )  # fmt: skip
+
+        async def go(pilot: Pilot[Any]) -> None:
+            await open_mode(pilot, "health")
+            await until_shown(pilot, "31 MB are free", "2 now")
+            await pilot.press("l")
+            await until_shown(pilot, "warning and worse")
+
+        assert snap_compare(app, terminal_size=size, run_before=go)
+
+    def test_a_server_elsewhere(self, snap_compare: Compare) -> None:
+        app, _, _ = scripted_app()
+
+        async def go(pilot: Pilot[Any]) -> None:
+            await open_mode(pilot, "health")
+            await until_shown(pilot, "The server runs elsewhere", "identity key", "in use")
+
+        assert snap_compare(app, terminal_size=(120, 40), run_before=go)
+
+    def test_the_server_has_stopped(self, snap_compare: Compare, tmp_path: Path) -> None:
+        app, backend, clock = scripted_app(Starting(), with_log(tmp_path))
+
+        async def go(pilot: Pilot[Any]) -> None:
+            await looking(pilot)
+            state = Retrying("server stopped", "restarting", clock.now + 3)
+            backend.scripted_link.become(state)
+            await until_shown(pilot, "✖ offline 0 s")
+
+        assert snap_compare(app, terminal_size=(120, 40), run_before=go)
+
+    def test_a_restart_is_asked_about(self, snap_compare: Compare, tmp_path: Path) -> None:
+        app, _, _ = scripted_app(Starting(), with_log(tmp_path))
+
+        async def go(pilot: Pilot[Any]) -> None:
+            await looking(pilot)
+            await pilot.press("R")
+            await until_shown(pilot, "Restart the server?")
+
+        assert snap_compare(app, terminal_size=(120, 40), run_before=go)
+
+    def test_help(self, snap_compare: Compare) -> None:
+        app, _, _ = scripted_app()
+
+        async def go(pilot: Pilot[Any]) -> None:
+            await open_mode(pilot, "health")
+            await pilot.press("f1")
+            await until_shown(pilot, "Help: health")
 
         assert snap_compare(app, terminal_size=(120, 40), run_before=go)

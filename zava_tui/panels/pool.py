@@ -67,7 +67,11 @@ class PoolText(Static, can_focus=True):
         """The lines for the present width."""
         if self._health is None:
             return Content("")
-        return Content("\n").join(pool_lines(self._health, self.size.width))
+        return Content("\n").join(self.lines(self._health, self.size.width))
+
+    def lines(self, health: PoolHealth, width: int) -> list[Content]:
+        """What to say in lines of `width` cells."""
+        return pool_lines(health, width)
 
 
 def pool_lines(health: PoolHealth, width: int) -> list[Content]:
@@ -96,12 +100,12 @@ def pool_lines(health: PoolHealth, width: int) -> list[Content]:
         indexed = f"{fmt.count(health.embedded)} of {indexed}"
     lines += [
         Content.assemble(_label("last min"), (course, "$accent 70%")),
-        _status(
+        status_line(
             "database",
             health.status,
             health.reason or f"PostgreSQL {health.server_version}, {health.database}",
         ),
-        _status(
+        status_line(
             "search",
             "ok" if health.embedded >= health.products else "indexing",
             f"{indexed} products · {health.embedder}, {health.dimensions}-d",
@@ -114,6 +118,7 @@ def _label(text: str) -> Content:
     return Content.styled(text.ljust(LABEL_WIDTH), "$quiet")
 
 
-def _status(name: str, status: str, detail: str) -> Content:
+def status_line(name: str, status: str, detail: str) -> Content:
+    """How a part is, in a symbol, a word and a few more."""
     note = STATUS.get(status, fmt.Note(f"◌ {status}", "muted"))
     return Content.assemble(_label(name), styled(note), (f"  {fmt.visible(detail)}", "$quiet"))

@@ -87,6 +87,8 @@ class RowList(Vertical):
         self._columns = columns
         self._rows: list[Row] = []
         self._shown: tuple[object, ...] = ()
+        self._wanted: int | None = None
+        """Where the cursor is to be once there is room for rows."""
         self._header = Static("", classes="header", markup=False)
         self._cursor = RowCursor(markup=False, compact=True)
 
@@ -111,9 +113,8 @@ class RowList(Vertical):
         The cursor goes to the row `place`, or stays where it is.
         """
         self._rows = list(rows)
+        self._wanted = place
         self._lay_out()
-        if place is not None and self._rows:
-            self._go_to(place)
 
     def reshape(self, columns: Sequence[RowColumn]) -> None:
         """Show other columns from the next rows on."""
@@ -137,7 +138,12 @@ class RowList(Vertical):
 
     def _lay_out(self) -> None:
         width = self._room
-        if width <= 0 or self._shown == (width, self._columns, self._rows):
+        if width <= 0:
+            return
+        wanted, self._wanted = self._wanted, None
+        if self._shown == (width, self._columns, self._rows):
+            if wanted is not None:
+                self._go_to(wanted)
             return
         self._shown = (width, self._columns, self._rows)
         columns = self._present(width)
@@ -147,10 +153,11 @@ class RowList(Vertical):
         highlighted = self._cursor.highlighted
         self._cursor.clear_options()
         self._cursor.add_options(_option(row, columns, width) for row in self._rows)
-        if self._rows:
-            self._go_to(highlighted or 0)
+        self._go_to(highlighted or 0 if wanted is None else wanted)
 
     def _go_to(self, place: int) -> None:
+        if not self._rows:
+            return
         place = min(place, len(self._rows) - 1)
         if isinstance(self._rows[place], Across):
             place = min(place + 1, len(self._rows) - 1)

@@ -27,6 +27,12 @@ class AskingScreen(ModeScreen):
         self.client: Client | None = None
         self._shown = False
         self._asking: Client | None = None
+        self._groups: set[str] = set()
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether this is the screen that is shown."""
+        return self._shown
 
     def ask(self, client: Client) -> None:
         """Start asking."""
@@ -63,13 +69,15 @@ class AskingScreen(ModeScreen):
         wanted = self.client if self._shown else None
         if wanted is self._asking:
             return
-        self.workers.cancel_node(self)
+        for group in self._groups:
+            self.workers.cancel_group(self, group)
         self._asking = wanted
         if wanted is not None:
             self.ask(wanted)
 
     def start(self, group: str, work: Coroutine[Any, Any, None]) -> None:
         """Run `work` in place of what `group` was at."""
+        self._groups.add(group)
         self.run_worker(work, group=group, exclusive=True, exit_on_error=False)
 
     async def keep_asking(
