@@ -15,6 +15,7 @@ from zava_tui.app import ZavaApp
 from zava_tui.backend import LocalBackend
 from zava_tui.link_states import LinkState, Live
 from zava_tui.sql import REVENUE
+from zava_tui.starter_queries import STARTERS
 from zava_tui.summary import print_summary
 
 if TYPE_CHECKING:
@@ -77,6 +78,28 @@ async def test_a_summary_for_nobody_says_why_there_is_none(
 ) -> None:
     assert await asyncio.to_thread(print_summary, backend, "nobody") == 1
     assert "nobody" in capsys.readouterr().err
+
+
+async def test_every_query_one_starts_with_runs_for_a_manager(backend: LocalBackend) -> None:
+    link = backend.link("seattle")
+    live = asyncio.Event()
+
+    def report(state: LinkState) -> None:
+        if isinstance(state, Live):
+            live.set()
+
+    running = asyncio.create_task(link.run(report))
+    try:
+        async with asyncio.timeout(PATIENCE):
+            await live.wait()
+            assert link.client is not None
+            found = [len((await link.client.query(s.sql)).rows) for s in STARTERS]
+            tables = await link.client.columns_by_table()
+    finally:
+        running.cancel()
+        await asyncio.wait({running})
+    assert sum(1 for rows in found if rows) >= len(STARTERS) - 2, found
+    assert "total_amount" in tables["orders"]
 
 
 async def test_the_strip_says_what_the_orders_say(
