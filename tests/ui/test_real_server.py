@@ -58,7 +58,7 @@ async def test_a_manager_sees_all_panels_live(backend: LocalBackend) -> None:
     app = ZavaApp(backend, user="seattle")
     async with app.run_test(size=SIZE) as pilot:
         await until_all_live(pilot)
-        await until_shown(pilot, "store manager · Seattle", "● ok", "embedded")
+        await until_shown(pilot, "Maya Lindqvist  Seattle", "● ok", "embedded")
         text = text_of(pilot)
         assert "✖" not in text
 
@@ -181,7 +181,7 @@ async def test_without_a_user_one_is_picked_from_those_of_the_database(
         await until_shown(pilot, "Who are you?", "puget-sound", "8 stores", seconds=PATIENCE)
         await pilot.press("enter")
         await until_all_live(pilot)
-        assert "store manager · Bellevue" in text_of(pilot)
+        assert "Daniel Park  Bellevue" in text_of(pilot)
         # The process that made the database ready has let go of it.
         await until(pilot, lambda: len(servers()) == 1, PATIENCE)
 

@@ -95,9 +95,9 @@ class TopBar(Static):
         name += Content.assemble("  ", (fmt.visible(self._identity.display_name), "bold"))
         role = ROLES.get(self._identity.role, self._identity.role)
         stores = ", ".join(self._identity.stores)
-        for detail in (f"{role} · {stores}", role):
+        for detail in (f"{role} · {stores}", stores, role):
             longer = name + Content.styled(f"  {fmt.visible(detail)}", "$quiet")
-            if longer.cell_length <= room:
+            if detail and longer.cell_length <= room:
                 return longer
         return name
 
