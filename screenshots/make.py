@@ -52,24 +52,35 @@ async def overview(pilot: Pilot[Any]) -> None:
 
 
 async def query(pilot: Pilot[Any]) -> None:
-    """The query panel with all the room."""
+    """The screen for SQL, with an answer."""
     await overview(pilot)
-    editor = pilot.app.screen.query_one("#sql-editor", TextArea)
-    editor.text = CATEGORIES
-    before = pilot.app.screen.query_one("#results DataTable")
-    await pilot.press("f5", "z")
-    await until(pilot, lambda: before not in pilot.app.screen.query("#results DataTable"))
+    await pilot.press("3")
+    await until(pilot, lambda: pilot.app.screen.query("#work-editor"))
+    editor = pilot.app.screen.query_one("#work-editor", TextArea)
+    await until(pilot, lambda: bool(editor.text))
+    editor.cursor_blink = False
+    editor.load_text(CATEGORIES)
+    await pilot.press("f5")
+    await until(pilot, lambda: pilot.app.screen.query("#work-results DataTable"))
 
 
 async def search(pilot: Pilot[Any]) -> None:
-    """What a customer needs, in a small window."""
+    """What a customer needs."""
     await overview(pilot)
-    await pilot.press("slash")
+    await pilot.press("4")
+    await until(pilot, lambda: pilot.app.screen.query("#search-field"))
     field = pilot.app.screen.query_one("#search-field", Input)
     field.cursor_blink = False
     field.value = "stop my pipes from freezing"
     field.action_end()
-    await asyncio.sleep(2)
+    await asyncio.sleep(4)
+
+
+async def health(pilot: Pilot[Any]) -> None:
+    """How the server does."""
+    await overview(pilot)
+    await pilot.press("6")
+    await asyncio.sleep(6)
 
 
 async def picker(pilot: Pilot[Any]) -> None:
@@ -97,7 +108,8 @@ async def main() -> None:
     backend = LocalBackend(parser.parse_args().data_dir)
     await draw("overview", overview, backend, (120, 40), user="seattle")
     await draw("query", query, backend, (120, 34), user="head-office")
-    await draw("search", search, backend, (80, 24), user="tacoma", theme="zava-light")
+    await draw("search", search, backend, (120, 36), user="tacoma", theme="zava-light")
+    await draw("health", health, backend, (120, 36), user="head-office")
     await draw("picker", picker, backend, (80, 24))
 
 
