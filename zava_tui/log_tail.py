@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import os
 import re
-from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-READ_AT_FIRST = 64 * 2**10
+READ_AT_FIRST = 32 * 2**10
 """Bytes of what was there before we looked."""
 READ_AT_ONCE = 2**20
-KEPT = 500
+KEPT = 400
+"""Lines; when there are more, only the later half stays: rows that are merely added cost little."""
 LEVELS = ("debug", "info", "warning", "error")
 """From the least to the most urgent."""
 _AS_URGENT = {"critical": "error", "exception": "error", "warn": "warning", "notset": "debug"}
@@ -60,7 +60,7 @@ class LogTail:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.lines: deque[LogLine] = deque(maxlen=KEPT)
+        self.lines: list[LogLine] = []
         self._file: tuple[int, int] | None = None
         self._place: int | None = None
         self._rest = b""
@@ -75,6 +75,8 @@ class LogTail:
         *whole, self._rest = (self._rest + data).split(b"\n")
         texts = [line.decode(errors="replace") for line in whole[1 if is_cut else 0 :]]
         self.lines.extend(parsed(texts, self.lines[-1] if self.lines else None))
+        if len(self.lines) > KEPT:
+            del self.lines[: -KEPT // 2]
         return bool(texts)
 
     def _new_data(self) -> tuple[bytes, bool]:

@@ -220,3 +220,20 @@ async def test_quitting_while_the_server_starts_leaves_no_process(backend: Local
         await pilot.press("q")
         await until(pilot, lambda: not app.is_running)
     assert not servers()
+
+
+async def test_a_restart_that_is_asked_for_brings_another_server(backend: LocalBackend) -> None:
+    app = ZavaApp(backend, user="seattle")
+    async with app.run_test(size=SIZE) as pilot:
+        await until_all_live(pilot)
+        before = {server.pid for server in servers()}
+        await app.run_action("app.mode('health')")
+        await until_shown(pilot, "● ok", "identity key", "ready user=seattle", seconds=PATIENCE)
+        await pilot.press("R")
+        await until_shown(pilot, "Restart the server?")
+        await pilot.press("y")
+        await until_shown(pilot, "restarting the server", seconds=PATIENCE)
+        await until_shown(pilot, "● connected", "● live", seconds=PATIENCE)
+        after = {server.pid for server in servers()}
+        assert after
+        assert not before & after

@@ -165,7 +165,7 @@ class TestPerformance:
 
     def test_values_that_are_not_known(self, snap_compare: Compare) -> None:
         app, backend, _ = scripted_app()
-        unknown = slow_query("SELECT * FROM retail.orders WHERE status = $1", 3, 9.0, 12.0, 27.0)
+        unknown = slow_query("SELECT * FROM retail.orders WHERE status = $1", 3, 9e3, 1e4, 27e3)
         client = backend.scripted_link.scripted
         client.slow = replace(SLOW, queries=(unknown, *SLOW.queries))
 

@@ -113,7 +113,7 @@ def health_lines(health: ServerHealth, width: int, now: datetime) -> Iterator[Co
         else:
             text = figures or WHY.get(check.name, "")
             room = width - line.cell_length - 2
-            fits = room >= 24
+            fits = room >= 12
             more = "  " + fmt.fit(text, room).rstrip() if fits else ""
             yield line + Content.styled(more, "$quiet")
     if health.versions:
@@ -139,7 +139,7 @@ def _figures(check: HealthCheck) -> Iterator[str]:
         words = name.replace("_", " ")
         match name, value:
             case "answered_ms", float() | int():
-                yield f"answered in {fmt.milliseconds(value)}"
+                yield fmt.milliseconds(value)
             case (("kind" | "name" | "model" | "version" | "changes"), _):
                 yield fmt.visible(str(value))
             case _, int() | float() if name.endswith("bytes") or "bytes" in name:

@@ -27,8 +27,8 @@ WIDEST_BAR = 16
 LEVEL_WIDTH, NOTE_WIDTH = 6, 18
 NOT_SHOWN = "Stock and sales are not shown to you."
 COLUMNS = (
-    RowColumn("like", BAR_WIDTH, style="$accent", needs=44),
-    RowColumn("", 3, "right"),
+    RowColumn("like", BAR_WIDTH, style="$accent", needs=60),
+    RowColumn("", 3, "right", needs=52),
     RowColumn("similar products", None),
     RowColumn("price", 9, "right"),
     RowColumn("stock", 6, "right", lambda text: "$warning" if "!" in text else ""),

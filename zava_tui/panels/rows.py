@@ -86,7 +86,7 @@ class RowList(Vertical):
         super().__init__(id=id)
         self._columns = columns
         self._rows: list[Row] = []
-        self._shown: tuple[object, ...] = ()
+        self._shown: tuple[int, Sequence[RowColumn], list[Row]] = (0, (), [])
         self._wanted: int | None = None
         """Where the cursor is to be once there is room for rows."""
         self._header = Static("", classes="header", markup=False)
@@ -141,19 +141,25 @@ class RowList(Vertical):
         if width <= 0:
             return
         wanted, self._wanted = self._wanted, None
-        if self._shown == (width, self._columns, self._rows):
-            if wanted is not None:
-                self._go_to(wanted)
-            return
+        form, shown = self._shown[:2], self._shown[2]
         self._shown = (width, self._columns, self._rows)
+        if form == (width, self._columns) and self._rows[: len(shown)] == shown:
+            added = self._rows[len(shown) :]
+            if not added and wanted is None:
+                return
+        else:
+            added = self._rows
+            wanted = wanted if wanted is not None else self._cursor.highlighted
+            self._cursor.clear_options()
         columns = self._present(width)
         self._header.update(
             Content(GAP.join(fmt.fit(c.title, cells, c.align) for _, c, cells in columns))
         )
-        highlighted = self._cursor.highlighted
-        self._cursor.clear_options()
-        self._cursor.add_options(_option(row, columns, width) for row in self._rows)
-        self._go_to(highlighted or 0 if wanted is None else wanted)
+        if added:
+            self._cursor.add_options(_option(row, columns, width) for row in added)
+        if wanted is None:
+            wanted = self._cursor.highlighted
+        self._go_to(wanted or 0)
 
     def _go_to(self, place: int) -> None:
         if not self._rows:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from operator import attrgetter
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import on
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 SORTS = {"total": "total time", "mean": "mean time", "p95": "95th percentile", "calls": "calls"}
 """What statements can be sorted by, in words; the names are the server's."""
+SORTED_BY = {"total": "total_ms", "mean": "mean_ms", "p95": "p95_ms", "calls": "calls"}
 SHARE_WIDTH = 6
 COLUMNS = (
     RowColumn("share", SHARE_WIDTH, style="$accent", needs=100),
@@ -93,8 +95,10 @@ class StatementsPanel(Panel):
 
     def show(self, answer: SlowQueries) -> None:
         """Show new statistics."""
-        self._queries = answer.queries
-        keys = [query.fingerprint for query in answer.queries]
+        # For operators the server's order counts what other servers measured too.
+        by = attrgetter(SORTED_BY[self.sort])
+        self._queries = tuple(sorted(answer.queries, key=by, reverse=True))
+        keys = [query.fingerprint for query in self._queries]
         place = keys.index(self._chosen) if self._chosen in keys else None
         rows = self.query_one(RowList)
         rows.display = bool(answer.queries)
@@ -103,7 +107,7 @@ class StatementsPanel(Panel):
         message.update(NONE_YET if not answer.queries else fmt.visible(answer.notice or ""))
         rows.reshape([self._marked(column) for column in COLUMNS])
         total = sum(query.total_ms for query in answer.queries) or 1.0
-        rows.show((_row(query, total) for query in answer.queries), place)
+        rows.show((_row(query, total) for query in self._queries), place)
         slow = sum(1 for query in answer.queries if query.slow_calls)
         limit = fmt.milliseconds(answer.threshold_ms)
         self.remark(f"! {slow} over {limit}" if slow else f"none over {limit}")

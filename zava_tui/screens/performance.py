@@ -66,7 +66,7 @@ class PerformanceScreen(AskingScreen):
     def __init__(self, clock: Callable[[], float]) -> None:
         super().__init__(clock)
         self._rest: Timer | None = None
-        self._running = False
+        self._measuring = False
 
     def compose_body(self) -> ComposeResult:
         """The three parts."""
@@ -118,9 +118,13 @@ class PerformanceScreen(AskingScreen):
         self.refresh_bindings()
         if self._rest is not None:
             self._rest.stop()
-        self._rest = self.set_timer(REST_SECONDS, self._explain)
+        # The panel's, not the screen's: it ends with what it looks at.
+        self._rest = self.statements.set_timer(REST_SECONDS, self._explain)
 
     def _explain(self, *, analyze: bool = False) -> None:
+        if self._rest is not None:
+            # Who asked for a run in the meantime wants no estimate after it.
+            self._rest.stop()
         query = self.statements.query_chosen
         if query is None or self.client is None:
             return
@@ -128,6 +132,7 @@ class PerformanceScreen(AskingScreen):
         if statement is None:
             self.workers.cancel_group(self, "plan")
             self.plan.say(_why_none(query))
+            self.plan.freshness = replace(self.plan.freshness, updated_at=self.clock())
         else:
             self.start("plan", self._plan(self.client, statement, analyze=analyze))
 
@@ -142,14 +147,14 @@ class PerformanceScreen(AskingScreen):
     async def _plan(self, client: Client, statement: str, *, analyze: bool) -> None:
         plan = self.plan
         plan.freshness = replace(plan.freshness, busy_since=self.clock())
-        self._running = analyze
+        self._measuring = analyze
         self.refresh_bindings()
         try:
             answer: Plan | None = await self.answer_for(
                 plan, client.explain(statement, analyze=analyze)
             )
         finally:
-            self._running = False
+            self._measuring = False
             plan.freshness = replace(plan.freshness, busy_since=None)
             self.refresh_bindings()
         if answer is not None:
@@ -201,7 +206,7 @@ class PerformanceScreen(AskingScreen):
 
     def action_step_back(self) -> None:
         """Stop the run, or go to the statements."""
-        if self._running:
+        if self._measuring:
             self.workers.cancel_group(self, "plan")
             self.plan.remark("stopped")
         else:
@@ -220,7 +225,7 @@ class PerformanceScreen(AskingScreen):
             case "switch":
                 return self.has_class("-narrow")
             case "step_back":
-                return self._running or self.focused is not self.query_one(LIST)
+                return self._measuring or self.focused is not self.query_one(LIST)
         return True
 
     def commands(self) -> Iterable[SystemCommand]:

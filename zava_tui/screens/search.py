@@ -82,7 +82,6 @@ class SearchScreen(AskingScreen):
         self.set_class(event.size.width < NARROW, "-narrow")
         self.set_class(event.size.width >= WIDE, "-wide")
         self.set_class(event.size.height < LOW, "-low")
-        self.refresh_bindings()
 
     @property
     def finder(self) -> FinderPanel:
@@ -126,8 +125,9 @@ class SearchScreen(AskingScreen):
     def _come_to(self, hit: Hit | None) -> None:
         if self._rest is not None:
             self._rest.stop()
-        if hit is not None and hit not in self._way[:1]:
-            self._rest = self.set_timer(REST_SECONDS, lambda: self._show_product([hit]))
+        if hit is not None and hit.sku not in [shown.sku for shown in self._way[:1]]:
+            # The card's, not the screen's: it ends with what it fills.
+            self._rest = self.card.set_timer(REST_SECONDS, lambda: self._show_product([hit]))
 
     def _show_product(self, way: list[Hit]) -> None:
         if self.client is None or not way:
