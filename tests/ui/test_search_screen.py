@@ -65,8 +65,8 @@ async def until_product(pilot: Pilot[Any], name: str) -> None:
 
 class TestTyping:
     async def test_one_can_type_at_once(self) -> None:
-        async with searching() as (_, client):
-            assert client.searches[-1] == "tap"
+        async with searching() as (pilot, client):
+            await until(pilot, lambda: client.searches[-1] == "tap")
 
     async def test_a_newer_question_ends_the_one_before(self) -> None:
         async with searching("") as (pilot, client):
@@ -85,7 +85,7 @@ class TestTyping:
             client.on_search = None
             await pilot.press(*"er")
             await until_shown(pilot, "Faucet Washer Kit")
-            assert ended == ["old"]
+            assert "old" in ended
 
     async def test_an_empty_field_says_what_it_is_for(self) -> None:
         async with searching("") as (pilot, _):
