@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from starlette.authentication import UnauthenticatedUser
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 MOST_BODY_BYTES = 256 * 1024
 """Four times the longest statement."""
 BODY_SECONDS = 20.0
+MOST_DISCARDED_BYTES = 4 * 1024 * 1024
+DISCARD_SECONDS = 1.0
 MOST_HEAD_BYTES = 16 * 1024
 
 
@@ -47,6 +50,7 @@ class BodyLimits:
             await self._app(scope, receive, send)
             return
         if _declared(scope) > MOST_BODY_BYTES:
+            await _discard(receive)
             await _refuse(413, "Request body too large", scope, receive, send)
             return
         try:
@@ -59,6 +63,7 @@ class BodyLimits:
             # The client has gone.
             return
         if len(body) > MOST_BODY_BYTES:
+            await _discard(receive)
             await _refuse(413, "Request body too large", scope, receive, send)
             return
         await self._app(scope, _replaying(body, receive), send)
@@ -84,6 +89,18 @@ async def _read(receive: Receive) -> bytearray | None:
         body += message.get("body", b"")
         if not message.get("more_body") or len(body) > MOST_BODY_BYTES:
             return body
+
+
+async def _discard(receive: Receive) -> None:
+    """Reads on for a moment: who is still sending when the connection ends gets no answer."""
+    left = MOST_DISCARDED_BYTES
+    with suppress(TimeoutError):
+        async with asyncio.timeout(DISCARD_SECONDS):
+            while left > 0:
+                message = await receive()
+                if not message.get("more_body"):
+                    return
+                left -= len(message.get("body", b""))
 
 
 def _replaying(body: bytearray, receive: Receive) -> Receive:
