@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
+import pytest
+
 from tests.ui.scripted import (
     DRIPPING_TAP,
     scripted_app,
@@ -22,7 +24,9 @@ def one_hit(name: str) -> SearchHits:
     return SearchHits((Hit("X-1", name, "paint", 1.0, 0.5, 1, weak=False),), None, 1.0)
 
 
-async def test_it_asks_once_the_typing_has_paused() -> None:
+async def test_it_asks_once_the_typing_has_paused(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Longer than a busy machine takes from key to key.
+    monkeypatch.setattr("zava_tui.panels.search.DEBOUNCE_SECONDS", 1.0)
     app, backend, _ = scripted_app()
     async with app.run_test(size=(120, 40)) as pilot:
         await until_live(pilot)
