@@ -64,13 +64,15 @@ def _over_time(result: ResultTable, time: int, value: int, width: int) -> list[C
 
 
 def _bars(result: ResultTable, label: int, value: int, width: int) -> list[Content]:
-    rows = [row for row in result.rows if isinstance(row[value], (int, float))][:MOST_BARS]
+    counted = [row for row in result.rows if isinstance(row[value], (int, float))]
+    rows = counted[:MOST_BARS]
+    told = f", the first {MOST_BARS} of {len(counted):,} rows" if len(counted) > MOST_BARS else ""
     largest = max((abs(row[value]) for row in rows), default=0) or 1
     room = max(4, width - LABEL_WIDTH - VALUE_WIDTH - 2)
     how = cell_format(result.columns[value], [row[value] for row in rows])
     of_label = cell_format(result.columns[label], [])
     return [
-        Content.styled(fmt.visible(result.columns[value].name), "bold"),
+        Content.assemble((fmt.visible(result.columns[value].name), "bold"), (told, "$quiet")),
         *(
             Content.assemble(
                 fmt.fit(cell_text(row[label], of_label), LABEL_WIDTH),
@@ -85,7 +87,3 @@ def _bars(result: ResultTable, label: int, value: int, width: int) -> list[Conte
             for row in rows
         ),
     ]
-
-
-def _bar(share: float, room: int) -> Content:
-    return Content.styled(fmt.bar(abs(share), room), "$accent" if share >= 0 else "$error")

@@ -161,6 +161,18 @@ async def test_tabs_come_and_go_and_are_there_again_after_a_kill() -> None:
         await until(pilot, lambda: len(workbench(pilot).tabs) == 1)
 
 
+async def test_the_present_tab_is_in_sight_however_many_there_are() -> None:
+    app, _, _ = scripted_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await at_query(pilot)
+        workbench(pilot).open([Draft(f"sales of week {n}", "") for n in range(20)], 12)
+        await until_shown(pilot, "▸ sales of week 12")
+        await pilot.press("ctrl+pagedown")
+        await until_shown(pilot, "▸ sales of week 13")
+        workbench(pilot).go_to(0)
+        await until_shown(pilot, "▸ sales of week 0")
+
+
 async def test_a_query_is_saved_under_a_name_and_opened_again() -> None:
     app, _, _ = scripted_app()
     async with app.run_test(size=LARGE) as pilot:
@@ -282,6 +294,12 @@ async def test_rows_are_sorted_and_filtered_and_come_back() -> None:
         await until_shown(pilot, "Only rows with")
         await pilot.press(*"primer", "enter")
         await until_shown(pilot, "1 with “primer” of")
+
+
+def test_bars_say_of_how_many_rows_they_are() -> None:
+    columns = (Column("name", "text"), Column("units", "int4"))
+    result = ResultTable(columns, [[f"p{n}", n] for n in range(50_000)], False, 0.0)
+    assert chart_lines(result, 80)[0].plain == "units, the first 200 of 50,000 rows"
 
 
 async def test_c_draws_a_chart_and_shows_the_rows_again() -> None:

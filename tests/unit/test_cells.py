@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
-from zava_tui.answers import Column
+from zava_tui.answers import Column, ResultTable
 from zava_tui.panels.cells import cell_format, cell_text, column_widths
+from zava_tui.panels.grid import ResultBackend, sample_of
 
 
 def shown(name: str, type_name: str, *values: Any) -> list[str]:
@@ -75,3 +76,16 @@ def test_the_widest_text_gives_way_first() -> None:
 
 def test_where_nothing_helps_text_stays_readable() -> None:
     assert column_widths([50, 300], [True, False], 60) == [32, 300]
+
+
+def test_a_number_far_down_is_not_cut() -> None:
+    rows = [[n, n + 0.5 if n == 49_999 else float(n)] for n in range(50_000)]
+    rows[31_415] = [-123_456_789, 0.0]
+    columns = (Column("units", "int4"), Column("revenue", "numeric"))
+    widths = ResultBackend(ResultTable(columns, rows, False, 0.0)).column_content_widths
+    assert widths == [len("−123,456,789"), len("49,999.50")]
+
+
+def test_few_rows_of_a_very_wide_result_are_measured() -> None:
+    assert len(sample_of([[0] * 200] * 2_000, 7, numeric=False)) == 100
+    assert len(sample_of([[0] * 4] * 1_500, 3, numeric=False)) == 1_500

@@ -14,7 +14,15 @@ from textual_fastdatatable.backend import DataTableBackend
 
 from zava_tui import format as fmt
 from zava_tui.answers import ResultTable
-from zava_tui.panels.cells import EMPTY, NULL, cell_format, cell_text, column_widths
+from zava_tui.panels.cells import (
+    EMPTY,
+    FRACTIONS,
+    INTEGERS,
+    NULL,
+    cell_format,
+    cell_text,
+    column_widths,
+)
 from zava_tui.styles import stylesheet
 
 if TYPE_CHECKING:
@@ -23,12 +31,25 @@ if TYPE_CHECKING:
     from textual.binding import BindingType
     from textual.widget import Widget
 
-MEASURED_ROWS = 2_000
-"""Rows that a column's width and decimals are taken from."""
+MEASURED_ROWS, MEASURED_CELLS = 2_000, 20_000
+"""A column's width and decimals are taken from so many rows, from fewer if they have many cells."""
 SCROLLBAR = 1
 PADDING = 2
 """Cells that the table puts around the text of a cell."""
 NO_ROWS = "No rows. The statement ran well; it just found nothing."
+
+
+def sample_of(rows: Sequence[Sequence[Any]], index: int, numeric: bool) -> list[Any]:
+    """Values of a column from all over the rows; of numbers also the extremes, the widest ones."""
+    if not rows:
+        return []
+    most = max(1, min(MEASURED_ROWS, MEASURED_CELLS // len(rows[0])))
+    sample = [row[index] for row in rows[:: -(-len(rows) // most)]]
+    if numeric and len(rows) > most:
+        numbers = [row[index] for row in rows if isinstance(row[index], (int, float))]
+        if numbers:
+            sample += [min(numbers), max(numbers)]
+    return sample
 
 
 class ResultBackend(DataTableBackend[ResultTable]):
@@ -42,14 +63,17 @@ class ResultBackend(DataTableBackend[ResultTable]):
     ) -> None:
         super().__init__(data, max_rows, column_names)
         self.data = data
-        sample = data.rows[:MEASURED_ROWS]
-        self.formats = [
-            cell_format(column, [row[index] for row in sample])
+        samples = [
+            sample_of(data.rows, index, column.type in INTEGERS | FRACTIONS)
             for index, column in enumerate(data.columns)
         ]
+        self.formats = [
+            cell_format(column, sample)
+            for column, sample in zip(data.columns, samples, strict=True)
+        ]
         self._widths = [
-            max((cell_len(cell_text(row[index], how)) for row in sample), default=0)
-            for index, how in enumerate(self.formats)
+            max((cell_len(cell_text(value, how)) for value in sample), default=0)
+            for sample, how in zip(samples, self.formats, strict=True)
         ]
 
     @property

@@ -147,9 +147,10 @@ class ResultsPanel(Panel):
     def _told(self, result: ResultTable, shown: ResultTable) -> str:
         rows = fmt.count(len(result.rows))
         amount = f"first {rows} of more, m fetches them" if result.truncated else f"{rows} rows"
-        parts = [amount, fmt.milliseconds(result.elapsed_ms)]
         if self._filter:
-            parts.insert(0, f"{fmt.count(len(shown.rows))} with “{fmt.visible(self._filter)}” of")
+            kept = fmt.count(len(shown.rows))
+            amount = f"{kept} with “{fmt.visible(self._filter)}” of {amount}"
+        parts = [amount, fmt.milliseconds(result.elapsed_ms)]
         if self._sorting is not None:
             column, descending = self._sorting
             name = fmt.visible(result.columns[column].name)

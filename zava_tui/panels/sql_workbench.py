@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 from textual import on
 from textual.binding import Binding
 from textual.content import Content
+from textual.events import Resize
 from textual.widgets import Static, TextArea
 from textual.widgets.text_area import Selection
 
@@ -178,7 +179,9 @@ class SqlWorkbench(Panel):
         before = editor.document.get_line(row)[:column] if editor.has_focus else ""
         editor.offer(suggestions(before, editor.text, self._tables))
 
+    @on(Resize)
     def _draw_tabs(self) -> None:
+        line = self.query_one("#query-tabs", Static)
         names = [
             Content.from_markup(
                 f"[@click=screen.tab({place})]$mark$name[/]",
@@ -187,5 +190,19 @@ class SqlWorkbench(Panel):
             ).stylize_before("bold $accent" if place == self._place else "$quiet")
             for place, tab in enumerate(self._tabs)
         ]
+        hidden = _left_out([name.cell_length for name in names], self._place, line.size.width)
+        before = [Content.styled("…", "$quiet")] if hidden else []
         more = Content.from_markup("[@click=screen.new_tab()]  +[/]").stylize_before("$quiet")
-        self.query_one("#query-tabs", Static).update(Content(" ").join([*names, more]))
+        line.update(Content(" ").join([*before, *names[hidden:], more]))
+
+
+def _left_out(widths: Sequence[int], place: int, room: int) -> int:
+    """How many names a line of `room` cells leaves out before the one at `place` is all there.
+
+    The ellipsis for those left out and the space behind each name are counted.
+    """
+    hidden, needed = 0, sum(widths[: place + 1]) + place
+    while hidden < place and needed + (2 if hidden else 0) > room:
+        needed -= widths[hidden] + 1
+        hidden += 1
+    return hidden
