@@ -21,7 +21,7 @@ from tests.ui.scripted import (
 from tests.ui.scripted_operations import POOL
 from zava_tui.answers import DISCONNECTED, ResultTable, SetupProgress, ToolError
 from zava_tui.app import PATIENCE_SECONDS
-from zava_tui.link_states import Live, Preparing, Retrying, Starting
+from zava_tui.link_states import Failed, Live, Preparing, Retrying, Starting
 
 SIZE = (120, 40)
 
@@ -61,6 +61,21 @@ async def test_offline_counts_from_the_loss_and_recovering_is_said() -> None:
         await until(
             pilot, lambda: not overview_of(pilot).query_one("RevenueStrip").has_class("-dimmed")
         )
+
+
+@pytest.mark.parametrize("screen", ["2", "3"])
+async def test_a_screen_without_a_server_yet_says_connecting(screen: str) -> None:
+    app, backend, _ = scripted_app()
+    async with app.run_test(size=SIZE) as pilot:
+        await until_live(pilot)
+        link = backend.scripted_link
+        link.become(Starting())
+        await until_shown(pilot, "starting")
+        await pilot.press(screen)
+        await until_shown(pilot, "◌ connecting")
+        assert "offline" not in text_of(pilot)
+        link.become(Failed())
+        await until_shown(pilot, "✖ offline")
 
 
 async def test_a_reconnect_shows_no_first_start() -> None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from textual.app import ComposeResult
 
     from zava_tui.answers import ToolError
+    from zava_tui.link_states import LinkState
 
 STALE_AFTER = 3
 """Refresh periods without an answer after which data count as stale."""
@@ -63,6 +64,19 @@ def freshness_note(state: Freshness, now: float) -> fmt.Note:
     if passed > STALE_AFTER * state.period + 1:
         return fmt.Note(f"○ stale {fmt.age(passed)}", "warning")
     return fmt.Note(f"● live {fmt.age(passed)}", "good")
+
+
+def relinked(freshness: Freshness, state: LinkState, *, connected: bool, now: float) -> Freshness:
+    """The freshness once the link is in this state: made, broken, being made, or given up."""
+    from zava_tui.link_states import Failed, Preparing, Starting
+
+    lost = freshness.connected or (freshness.lost_at is None and isinstance(state, Failed))
+    return replace(
+        freshness,
+        connected=connected,
+        lost_at=None if connected else now if lost else freshness.lost_at,
+        recovering=not connected and isinstance(state, Starting | Preparing),
+    )
 
 
 TONE_STYLES: dict[fmt.Tone, str] = {

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from zava_tui.answers import DISCONNECTED, ToolError
+from zava_tui.panels.panel import relinked
 from zava_tui.screens.mode import ModeScreen
 
 if TYPE_CHECKING:
@@ -50,18 +51,11 @@ class AskingScreen(ModeScreen):
 
     def link_changed(self, state: LinkState, client: Client | None) -> None:
         """Start asking whoever is there; the last answers stay, dimmed, while nobody is."""
-        from zava_tui.link_states import Preparing, Starting
-
         super().link_changed(state, client)
-        lost = self.client is not None and client is None
         self.client = client
         for panel in self.panels:
-            freshness = panel.freshness
-            panel.freshness = replace(
-                freshness,
-                connected=client is not None,
-                lost_at=None if client else self.clock() if lost else freshness.lost_at,
-                recovering=client is None and isinstance(state, Starting | Preparing),
+            panel.freshness = relinked(
+                panel.freshness, state, connected=client is not None, now=self.clock()
             )
         self._start_or_stop()
 

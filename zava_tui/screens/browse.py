@@ -17,6 +17,7 @@ from zava_tui.answers import DISCONNECTED, ToolError
 from zava_tui.filters import BadFilter, parsed
 from zava_tui.panels.browsed_grid import BrowsedGrid
 from zava_tui.panels.browser import BrowserPanel, RowCard, View, drilled, next_sort
+from zava_tui.panels.panel import relinked
 from zava_tui.screens.mode import ModeScreen
 
 if TYPE_CHECKING:
@@ -113,9 +114,10 @@ class BrowseScreen(ModeScreen):
         super().link_changed(state, client)
         came = client is not None and client is not self._client
         self._client = client
-        lost = None if client is not None else self.clock()
         for panel in self.panels:
-            panel.freshness = replace(panel.freshness, connected=client is not None, lost_at=lost)
+            panel.freshness = relinked(
+                panel.freshness, state, connected=client is not None, now=self.clock()
+            )
         if came and self.view.page is None:
             self._load()
 

@@ -21,6 +21,7 @@ from zava_tui.answers import DISCONNECTED, ToolError
 from zava_tui.feeds import LOST_WITH_SERVER, NOT_CONNECTED
 from zava_tui.messages import QuerySubmitted
 from zava_tui.panels.cells import EMPTY, NULL
+from zava_tui.panels.panel import relinked
 from zava_tui.panels.results import ResultsPanel
 from zava_tui.panels.rows import RowColumn
 from zava_tui.panels.sql_workbench import SqlWorkbench
@@ -120,9 +121,8 @@ class QueryScreen(ModeScreen):
         super().link_changed(state, client)
         came = client is not None and client is not self._client
         self._client = client
-        lost = None if client is not None else self.clock()
-        self.results.freshness = replace(
-            self.results.freshness, connected=client is not None, lost_at=lost
+        self.results.freshness = relinked(
+            self.results.freshness, state, connected=client is not None, now=self.clock()
         )
         if isinstance(state, Live) and self._workspace is None:
             self._workspace = Workspace(state.identity.user)
