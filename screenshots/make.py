@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from textual.pilot import Pilot
-from textual.widgets import Input, TextArea
+from textual.widgets import Input
 
 from zava_tui.app import ZavaApp
 from zava_tui.backend import LocalBackend
 from zava_tui.panels.panel import Panel
+from zava_tui.panels.work_editor import WorkEditor
 
 HERE = Path(__file__).parent
 PATIENCE = 60.0
@@ -55,9 +56,12 @@ async def query(pilot: Pilot[Any]) -> None:
     """The screen for SQL, with an answer."""
     await overview(pilot)
     await pilot.press("3")
-    await until(pilot, lambda: pilot.app.screen.query("#work-editor"))
-    editor = pilot.app.screen.query_one("#work-editor", TextArea)
-    await until(pilot, lambda: bool(editor.text))
+
+    def shown() -> list[WorkEditor]:
+        return [each for each in pilot.app.screen.query(WorkEditor) if each.display and each.text]
+
+    await until(pilot, shown)
+    (editor,) = shown()
     editor.cursor_blink = False
     editor.load_text(CATEGORIES)
     await pilot.press("f5")

@@ -223,7 +223,7 @@ class ZavaApp(App[None]):
 
         screen = self._opened.get(QueryScreen.MODE)
         if isinstance(screen, QueryScreen):
-            screen.open_statement(message.sql)
+            await screen.open_statement(message.sql)
 
     # The screens.
 

@@ -1,119 +1,129 @@
-"""A result sorted, filtered, written out, or drawn: new values, the result itself stays."""
+"""A result sorted, filtered and searched: new values, the result itself stays.
+
+Rows are gone through in parts between which other tasks run: 50,000 rows at once would hold up the
+screen for a tenth of a second and more.
+"""
 
 from __future__ import annotations
 
-import csv
-import io
-import json
+import asyncio
+import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from zava_tui.panels.cells import FRACTIONS, INTEGERS
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import AsyncIterator, Iterator, Sequence
 
     from zava_tui.answers import ResultTable
 
-FORMATS = ("csv", "json", "parquet")
-_TRICKS = ("=", "+", "-", "@", "\t", "\r")
-"""With these a spreadsheet takes a text for a formula."""
+    Row = list[Any]
 
-
-def sorted_by(result: ResultTable, column: int, *, descending: bool) -> ResultTable:
-    """Sorted by a column; NULL comes last either way, numbers before texts."""
-
-    def key(row: list[Any]) -> tuple[int, Any]:
-        value = row[column]
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
-            return (1, str(value).casefold())
-        return (0, value)
-
-    there = [row for row in result.rows if row[column] is not None]
-    absent = [row for row in result.rows if row[column] is None]
-    return replace(result, rows=[*sorted(there, key=key, reverse=descending), *absent])
-
-
-def filtered(result: ResultTable, text: str) -> ResultTable:
-    """The rows in one cell of which `text` stands, in any case."""
-    wanted = text.casefold()
-    return replace(
-        result,
-        rows=[
-            row
-            for row in result.rows
-            if any(cell is not None and wanted in str(cell).casefold() for cell in row)
-        ],
-    )
+PART_CELLS = 10_000
+"""Cells that are looked at between two pauses: about 5 ms."""
+NUMBERS = INTEGERS | FRACTIONS
 
 
 def numeric_columns(result: ResultTable) -> list[int]:
     """The columns that hold numbers."""
-    kinds = INTEGERS | FRACTIONS
-    return [place for place, column in enumerate(result.columns) if column.type in kinds]
+    return [place for place, column in enumerate(result.columns) if column.type in NUMBERS]
 
 
-def as_csv(result: ResultTable) -> str:
-    """CSV with a header; NULL is an empty cell, and no text is a formula to a spreadsheet."""
-    out = io.StringIO()
-    writer = csv.writer(out)
-    writer.writerow(_harmless(column.name) for column in result.columns)
-    writer.writerows([_harmless(cell) for cell in row] for row in result.rows)
-    return out.getvalue()
+async def sorted_by(result: ResultTable, column: int, *, descending: bool) -> ResultTable:
+    """Sorted by a column, equal rows in their order; NULL comes last either way."""
+    numeric = result.columns[column].type in NUMBERS
+    there: list[tuple[tuple[int, Any], Row]] = []
+    absent: list[Row] = []
+    async for part in _parts(result.rows, 1):
+        keyed = [
+            (_key(row[column], numeric=numeric), row) for row in part if row[column] is not None
+        ]
+        keyed.sort(key=_first, reverse=descending)
+        there += keyed
+        absent += [row for row in part if row[column] is None]
+    # The parts are sorted; Python's sort merges such runs rather than beginning anew.
+    there.sort(key=_first, reverse=descending)
+    await asyncio.sleep(0)
+    return replace(result, rows=[*(row for _, row in there), *absent])
 
 
-def as_json(result: ResultTable) -> str:
-    """A list with an object for each row; columns of one name get a number."""
-    names = _different([column.name for column in result.columns])
-    rows = [dict(zip(names, row, strict=True)) for row in result.rows]
-    return json.dumps(rows, ensure_ascii=False, indent=1)
+async def filtered(result: ResultTable, text: str) -> ResultTable:
+    """The rows in one cell of which `text` stands, in any case."""
+    wanted = text.casefold()
+    rows: list[Row] = []
+    async for part in _parts(result.rows, len(result.columns)):
+        rows += [row for row in part if any(_contains(cell, wanted) for cell in row)]
+    return replace(result, rows=rows)
 
 
-def write_result(result: ResultTable, path: Path, kind: str) -> None:
-    """Writes a file of one of `FORMATS`; `~` is the user's home. Raises OSError."""
-    path = path.expanduser()
-    if kind == "parquet":
-        _write_parquet(result, path)
-    else:
-        path.write_text(as_csv(result) if kind == "csv" else as_json(result), encoding="utf-8")
+async def found(
+    result: ResultTable, text: str, start: tuple[int, int], *, backwards: bool
+) -> tuple[int, int] | None:
+    """Row and column of the next cell with `text` after `start`, from the other end if need be."""
+    wanted = text.casefold()
+    width, most = len(result.columns), len(result.columns) * len(result.rows)
+    step = -1 if backwards else 1
+    at = start[0] * width + start[1]
+    for passed in range(1, most + 1):
+        row, column = divmod((at + step * passed) % most, width)
+        if _contains(result.rows[row][column], wanted):
+            return row, column
+        if passed % PART_CELLS == 0:
+            await asyncio.sleep(0)
+    return None
 
 
-def _write_parquet(result: ResultTable, path: Path) -> None:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    names = _different([column.name for column in result.columns])
-    numbers = set(numeric_columns(result))
-    arrays: list[pa.Array[Any]] = []
-    for place in range(len(names)):
-        cells = [row[place] for row in result.rows]
-        if place in numbers and not any(isinstance(cell, str) for cell in cells):
-            whole = all(cell is None or isinstance(cell, int) for cell in cells)
-            arrays.append(pa.array(cells, pa.int64() if whole else pa.float64()))
-        else:
-            arrays.append(pa.array([_text(cell) for cell in cells], pa.string()))
-    pq.write_table(pa.table(arrays, names=names), path)
+async def _parts(rows: Sequence[Row], width: int) -> AsyncIterator[Sequence[Row]]:
+    """The rows, so many at a time that about `PART_CELLS` cells are."""
+    size = max(1, PART_CELLS // max(1, width))
+    for start in range(0, len(rows), size):
+        yield rows[start : start + size]
+        await asyncio.sleep(0)
 
 
-def _text(cell: Any) -> str | None:
-    if cell is None or isinstance(cell, str):
-        return cell
-    return json.dumps(cell, ensure_ascii=False)
+def _first(keyed: tuple[tuple[int, Any], Row]) -> tuple[int, Any]:
+    return keyed[0]
 
 
-def _harmless(cell: Any) -> Any:
-    if cell is None:
-        return ""
-    if isinstance(cell, str):
-        return f"'{cell}" if cell.startswith(_TRICKS) else cell
-    return cell if isinstance(cell, (int, float)) else json.dumps(cell, ensure_ascii=False)
+def _key(value: Any, *, numeric: bool) -> tuple[int, Any]:
+    """What a cell is sorted by: numbers before texts.
+
+    Numbers of more digits than JSON's come as texts, and so do those that are infinite or none.
+    """
+    if isinstance(value, str) and numeric:
+        number = _number(value)
+        return (1, value) if number is None or math.isnan(number) else (0, number)
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return (1, str(value).casefold())
+    return (0, value)
 
 
-def _different(names: list[str]) -> list[str]:
-    """The names, made to differ."""
-    seen: dict[str, int] = {}
-    told = []
+def _number(text: str) -> float | int | None:
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return None
+
+
+def _contains(cell: Any, wanted: str) -> bool:
+    return cell is not None and wanted in str(cell).casefold()
+
+
+def different(names: Sequence[str]) -> list[str]:
+    """The names, made to differ by numbers: `a, a` are `a, a_2`."""
+    return list(_different(names))
+
+
+def _different(names: Sequence[str]) -> Iterator[str]:
+    taken = set(names)
+    used: set[str] = set()
     for name in names:
-        seen[name] = seen.get(name, 0) + 1
-        told.append(name if seen[name] == 1 else f"{name}_{seen[name]}")
-    return told
+        told, number = name, 1
+        while told in used or (number > 1 and told in taken):
+            number += 1
+            told = f"{name}_{number}"
+        used.add(told)
+        yield told

@@ -23,6 +23,16 @@ FUNCTIONS = (
 MOST = 12
 """Suggestions at once."""
 _WORD = re.compile(r"[\w.]*$")
+_QUOTED = re.compile(
+    r"""
+    '(?:[^']|'')*(?P<text>'|\Z)
+    | "(?:[^"]|"")*(?P<name>"|\Z)
+    | --[^\n]*(?P<line>\n|\Z)
+    | /\*(?:[^*]|\*(?!/))*(?P<comment>\*/|\Z)
+    """,
+    re.VERBOSE,
+)
+_AFTER_FROM = re.compile(r"\b(?:FROM|JOIN)\s+[\w.]*$", re.IGNORECASE)
 _ALIAS = re.compile(r"(?:FROM|JOIN)\s+(?:retail\.)?(\w+)(?:\s+(?:AS\s+)?(\w+))?", re.IGNORECASE)
 
 
@@ -41,13 +51,16 @@ def word_before(text: str) -> str:
     return match.group() if match else ""
 
 
-def suggestions(before: str, whole: str, tables: Mapping[str, Sequence[str]]) -> list[Suggestion]:
+def suggestions(
+    before: str, whole: str, tables: Mapping[str, Sequence[str]], *, wanted: bool = False
+) -> list[Suggestion]:
     """What the word at the end of `before` may become; `whole` is all of the statement.
 
-    `tables` are column names by table, without the schema.
+    `tables` are column names by table, without the schema. Nothing within a text or a comment, and
+    nothing for no word at all, unless it is `wanted`.
     """
     word = word_before(before)
-    if not word:
+    if not (word or wanted) or within_quotes(before):
         return []
     aliases = _aliases(whole, tables)
     owner, dot, start = word.rpartition(".")
@@ -58,14 +71,26 @@ def suggestions(before: str, whole: str, tables: Mapping[str, Sequence[str]]) ->
     if dot:
         return []
     used = [column for table in dict.fromkeys(aliases.values()) for column in tables[table]]
+    columns = [(name, "column") for name in dict.fromkeys(used)]
+    named = [(f"retail.{name}", "table") for name in tables]
+    if _AFTER_FROM.search(before):
+        return _matching(word, named)
     return _matching(
         word,
         [
-            *((name, "column") for name in dict.fromkeys(used)),
-            *((f"retail.{name}", "table") for name in tables),
+            *columns,
             *((name, "function") for name in FUNCTIONS),
             *((name, "keyword") for name in KEYWORDS),
+            *named,
         ],
+    )
+
+
+def within_quotes(before: str) -> bool:
+    """Whether a text, a quoted name or a comment is still open where `before` ends."""
+    return any(
+        match.end() == len(before) and not match.group(match.lastgroup or 0)
+        for match in _QUOTED.finditer(before)
     )
 
 

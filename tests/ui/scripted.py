@@ -113,6 +113,7 @@ class ScriptedClient:
     def __init__(self) -> None:
         self.sent = SentStatements()
         self.statements: list[str] = []
+        self.most_rows: list[int] = []
         self.searches: list[str] = []
         self.filters: list[SearchFilters | None] = []
         self.similar_to: list[str] = []
@@ -144,6 +145,7 @@ class ScriptedClient:
         if sql.startswith("WITH product AS"):
             return await self.on_figures(sql) if self.on_figures else ABOUT_A_KIT
         self.statements.append(sql)
+        self.most_rows.append(max_rows)
         return await self.on_query(sql) if self.on_query else BEST_SELLERS
 
     async def explain(self, sql: str, *, analyze: bool = False) -> Plan:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from rich.cells import cell_len
@@ -31,11 +33,18 @@ if TYPE_CHECKING:
     from textual.binding import BindingType
     from textual.widget import Widget
 
-MEASURED_ROWS, MEASURED_CELLS = 2_000, 20_000
+    from zava_tui.panels.cells import CellFormat
+
+MEASURED_ROWS, MEASURED_CELLS = 2_000, 10_000
 """A column's width and decimals are taken from so many rows, from fewer if they have many cells."""
+LONGEST_SHOWN = 200
+"""Characters of a cell that a grid looks at: more than any terminal has room for."""
 SCROLLBAR = 1
 PADDING = 2
 """Cells that the table puts around the text of a cell."""
+NARROWEST, WIDEST = 3, 200
+"""Cells that a column can be made."""
+NOTHING_CHOSEN: Mapping[int, int] = MappingProxyType({})
 NO_ROWS = "No rows. The statement ran well; it just found nothing."
 
 
@@ -72,7 +81,7 @@ class ResultBackend(DataTableBackend[ResultTable]):
             for column, sample in zip(data.columns, samples, strict=True)
         ]
         self._widths = [
-            max((cell_len(cell_text(value, how)) for value in sample), default=0)
+            max((cell_len(_shown(value, how)) for value in sample), default=0)
             for sample, how in zip(samples, self.formats, strict=True)
         ]
 
@@ -112,7 +121,7 @@ class ResultBackend(DataTableBackend[ResultTable]):
     def get_cell_at(self, row_index: int, column_index: int) -> Text:
         """One cell as it is shown."""
         how = self.formats[column_index]
-        text = cell_text(self.data.rows[row_index][column_index], how)
+        text = _shown(self.data.rows[row_index][column_index], how)
         return Text(
             text,
             style="dim" if text in (NULL, EMPTY) else "",
@@ -136,6 +145,13 @@ class ResultBackend(DataTableBackend[ResultTable]):
     append_column = drop_row = update_cell = sort = _read_only
 
 
+def _shown(value: Any, how: CellFormat) -> str:
+    """What a grid shows of a cell."""
+    if isinstance(value, str):
+        value = value[:LONGEST_SHOWN]
+    return cell_text(value, how)[:LONGEST_SHOWN]
+
+
 class ResultGrid(DataTable, inherit_bindings=False):
     """A result with a cell cursor. Tab leaves it, unlike in its base class."""
 
@@ -157,26 +173,28 @@ class ResultGrid(DataTable, inherit_bindings=False):
 
     BACKEND: ClassVar[type[ResultBackend]] = ResultBackend
 
-    def __init__(self, result: ResultTable, room: int) -> None:
+    def __init__(
+        self, result: ResultTable, room: int, chosen: Mapping[int, int] = NOTHING_CHOSEN
+    ) -> None:
+        """`chosen` widths of columns are kept, whatever there is room for."""
         backend = self.BACKEND(result)
         names = [fmt.visible(column.name) for column in result.columns]
         wanted = [
             max(cell_len(name), width)
             for name, width in zip(names, backend.column_content_widths, strict=True)
         ]
+        widths = column_widths(
+            wanted,
+            [not how.numeric for how in backend.formats],
+            room - SCROLLBAR - PADDING * len(names),
+        )
         super().__init__(
             backend=backend,
             column_labels=[
                 Text(name, justify="right" if how.numeric else "left")
                 for name, how in zip(names, backend.formats, strict=True)
             ],
-            column_widths=[
-                *column_widths(
-                    wanted,
-                    [not how.numeric for how in backend.formats],
-                    room - SCROLLBAR - PADDING * len(names),
-                )
-            ],
+            column_widths=[chosen.get(place, width) for place, width in enumerate(widths)],
             render_markup=False,
             null_rep=NULL,
         )
@@ -189,23 +207,48 @@ class ResultView(Container):
         super().__init__(id=id)
         self._result: ResultTable | None = None
         self._room = 0
+        self._widths: dict[int, int] = {}
 
     async def show(self, result: ResultTable) -> None:
         """Put a result in place of the one before."""
-        self._result, self._room = result, self.size.width
-        if result.rows:
-            await self._replace(ResultGrid(result, self._room))
-        else:
-            await self._replace(Static(NO_ROWS, classes="message", markup=False))
+        self._widths = {}
+        await self._show(result)
+
+    async def rearrange(self, result: ResultTable) -> None:
+        """Show other rows of the same columns, which stay as wide, the cursor in its column."""
+        columns = [grid.cursor_column for grid in self.query(ResultGrid)]
+        await self._show(result)
+        for grid, column in zip(self.query(ResultGrid), columns, strict=False):
+            grid.move_cursor(row=0, column=column)
+
+    async def widen(self, cells: int) -> None:
+        """Make the column of the cursor wider by so many cells, or narrower."""
+        for grid in self.query(ResultGrid):
+            at = grid.cursor_column
+            width = grid.ordered_columns[at].width + cells
+            self._widths[at] = max(NARROWEST, min(WIDEST, width))
+            await self._show_again()
 
     async def on_resize(self) -> None:
         """Share the new width among the columns, the cursor staying where it is."""
-        if self._result is None or self.size.width == self._room:
+        if self.size.width != self._room:
+            await self._show_again()
+
+    async def _show_again(self) -> None:
+        if self._result is None:
             return
-        cursors = [grid.cursor_coordinate for grid in self.query(ResultGrid)]
-        await self.show(self._result)
-        for grid, cursor in zip(self.query(ResultGrid), cursors, strict=False):
+        places = [(grid.cursor_coordinate, grid.scroll_offset) for grid in self.query(ResultGrid)]
+        await self._show(self._result)
+        for grid, (cursor, offset) in zip(self.query(ResultGrid), places, strict=False):
             grid.move_cursor(row=cursor.row, column=cursor.column)
+            grid.scroll_to(*offset, animate=False)
+
+    async def _show(self, result: ResultTable) -> None:
+        self._result, self._room = result, self.size.width
+        if result.rows:
+            await self._replace(ResultGrid(result, self._room, self._widths))
+        else:
+            await self._replace(Static(NO_ROWS, classes="message", markup=False))
 
     async def _replace(self, widget: Widget) -> None:
         had_focus = self.has_focus_within

@@ -112,7 +112,7 @@ class Panel(Vertical):
         self.title = self.TITLE
         self._freshness = Freshness(period=self.PERIOD)
         self._now = 0.0
-        self._remark = ""
+        self._remarks: tuple[str, ...] = ()
         self._drawn: tuple[object, ...] = ()
         self._trouble = Static("", classes="trouble", markup=False)
         self._trouble.display = False
@@ -167,9 +167,9 @@ class Panel(Vertical):
         self._drawn = ()
         self._draw_border()
 
-    def remark(self, text: str) -> None:
-        """A few words about the data, beside their age in the border."""
-        self._remark = text
+    def remark(self, *wordings: str) -> None:
+        """A few words about the data, beside their age in the border: the first that fit."""
+        self._remarks = tuple(text for text in wordings if text)
         self._draw_border()
 
     def show_trouble(self, error: ToolError) -> None:
@@ -179,7 +179,7 @@ class Panel(Vertical):
             Content.assemble((f"✖ {fmt.visible(error.message)}", "$error"), (hint, "$foreground"))
         )
         self._trouble.display = True
-        self._remark = ""
+        self._remarks = ()
         self.freshness = replace(self.freshness, failed=True)
 
     def clear_trouble(self) -> None:
@@ -194,17 +194,18 @@ class Panel(Vertical):
         """
         room = self.outer_size.width - CORNERS
         note = freshness_note(self._freshness, self._now)
-        drawing = (room, note, self._remark, self.has_focus_within)
+        drawing = (room, note, self._remarks, self.has_focus_within)
         if room <= 0 or drawing == self._drawn:
             return
         self._drawn = drawing
         line = "$border" if self.has_focus_within else "$rule"
         title = Content.styled(self.title, "bold" if self.has_focus_within else "")
         state = styled(note) if self.HAS_AGE else Content("")
-        if self._remark:
-            remark = Content.styled(f"{self._remark}{' · ' if state else ''}", "$quiet")
+        for words in self._remarks:
+            remark = Content.styled(f"{words}{' · ' if state else ''}", "$quiet")
             if title.cell_length + remark.cell_length + state.cell_length + 3 <= room:
                 state = remark + state
+                break
         fill = room - title.cell_length - state.cell_length - 2
         if fill < 1 or not state:
             self.border_title = title

@@ -47,7 +47,7 @@ class SqlEditor(TextArea):
         Binding("f5,ctrl+enter", "run", "run"),
     ]
 
-    def __init__(self, text: str = BEST_SELLERS, *, id: str = "sql-editor") -> None:  # noqa: A002
+    def __init__(self, text: str = BEST_SELLERS, *, id: str | None = "sql-editor") -> None:  # noqa: A002
         super().__init__(text, language="sql", soft_wrap=False, compact=True, id=id)
 
     def on_mount(self) -> None:

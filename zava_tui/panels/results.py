@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, ClassVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.containers import VerticalScroll
 from textual.content import Content
@@ -12,21 +13,61 @@ from textual.widgets import Static
 from zava_tui import format as fmt
 from zava_tui.panels.grid import ResultGrid, ResultView
 from zava_tui.panels.panel import Panel
-from zava_tui.result_chart import chart_lines
-from zava_tui.result_rows import filtered, sorted_by
+from zava_tui.result_chart import chart_lines, drawable_columns
+from zava_tui.result_rows import filtered, found, sorted_by
 
 if TYPE_CHECKING:
-    from typing import Any
-
+    from textual import events
     from textual.app import ComposeResult
 
     from zava_tui.answers import Column, ResultTable
 
 NOTHING_YET = "F5 runs the statement. ctrl+o opens a query that is ready."
+FEWEST_CELLS = 20
+
+
+@dataclass(slots=True)
+class Answer:
+    """A statement's result and how somebody has arranged it. `whole_ms` is with the way here."""
+
+    sql: str
+    result: ResultTable
+    whole_ms: float
+    shown: ResultTable
+    sorting: tuple[int, bool] | None = None
+    """Column, and whether the largest comes first."""
+    filter: str = ""
+    sought: str = ""
+    as_chart: bool = False
+
+    def told(self) -> tuple[str, ...]:
+        """What is shown, in words; the longest wording first."""
+        rows = fmt.count(len(self.result.rows))
+        amount = "1 row" if len(self.result.rows) == 1 else f"{rows} rows"
+        brief = amount
+        if self.result.truncated:
+            amount, brief = f"first {rows} of more, m fetches more", f"first {rows} of more"
+        if self.filter:
+            few = f"{fmt.count(len(self.shown.rows))} with “{fmt.visible(self.filter)}” of "
+            amount, brief = few + amount, few + brief
+        took = fmt.milliseconds(self.result.elapsed_ms)
+        both = f"{took} database, {fmt.milliseconds(self.whole_ms)} in all"
+        way = ""
+        if self.sorting is not None:
+            column, descending = self.sorting
+            name = fmt.visible(self.result.columns[column].name)
+            way = f" · sorted: {name} {'▼' if descending else '▲'}"
+        return (
+            f"{amount} · {both}{way}",
+            f"{amount} · {took}{way}",
+            f"{brief} · {took}{way}",
+            f"{brief}{way}",
+            brief,
+        )
 
 
 class ResultsPanel(Panel):
-    """The latest result, whatever is done with it."""
+    """The present tab's answer, whatever is done with it."""
 
     TITLE = "Results"
     SUMMARY = (
@@ -36,21 +77,21 @@ class ResultsPanel(Panel):
     FOCUS = ("ResultGrid", "#result-chart")
     KEYS: ClassVar = (
         ("enter", "the whole cell; r the whole row"),
-        ("s", "sort by the column of the cursor, and again the other way"),
+        ("s", "sort by the column of the cursor, again the other way, again as it came"),
         ("f", "only rows with a text in them"),
-        ("m", "fetch all rows, up to 50,000"),
-        ("c", "draw a chart of it, and back"),
+        ("/", "find a cell with a text; n N the next, the one before"),
+        ("< >", "make the column narrower, wider"),
+        ("m", "fetch more rows, up to 50,000"),
+        ("c", "draw a chart of the column with the cursor, and back"),
         ("x", "write it to a file: CSV, JSON or Parquet"),
         ("y Y", "copy the cell, the row; ctrl+y copies all of it"),
-        ("j k g G", "down, up, first, last"),
+        ("j k g G", "down, up, first, last; h l to the columns beside"),
+        ("z", "give the rows all the room, and back"),
     )
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 (Textual's own name)
         super().__init__(id=id)
-        self.result: ResultTable | None = None
-        self.shown: ResultTable | None = None
-        self._sorting: tuple[int, bool] | None = None
-        self._filter = ""
+        self.answer: Answer | None = None
 
     def compose(self) -> ComposeResult:
         """Error, hint, grid and chart."""
@@ -63,102 +104,125 @@ class ResultsPanel(Panel):
     def on_mount(self) -> None:
         """Nothing was run yet."""
         super().on_mount()
-        self.query_one("#result-chart").display = False
+        self._lay_out()
 
     @property
     def grid(self) -> ResultGrid | None:
-        """The grid, if there are rows."""
+        """The grid, if there are rows and no chart over them."""
+        if self.answer is None or self.answer.as_chart:
+            return None
         return next(iter(self.query(ResultGrid)), None)
+
+    @property
+    def view(self) -> ResultView:
+        """The place of the grid."""
+        return self.query_one("#work-results", ResultView)
 
     @property
     def cell(self) -> tuple[Column, Any] | None:
         """The column and the value under the cursor."""
-        if self.grid is None or self.shown is None:
+        if self.grid is None or self.row is None or self.answer is None:
             return None
-        at = self.grid.cursor_coordinate
-        return self.shown.columns[at.column], self.shown.rows[at.row][at.column]
+        at = self.grid.cursor_column
+        return self.answer.shown.columns[at], self.row[at]
 
     @property
     def row(self) -> list[Any] | None:
         """The row under the cursor."""
-        if self.grid is None or self.shown is None:
+        if self.grid is None or self.answer is None:
             return None
-        return self.shown.rows[self.grid.cursor_coordinate.row]
+        rows = self.answer.shown.rows
+        return rows[self.grid.cursor_row] if self.grid.cursor_row < len(rows) else None
 
-    async def show(self, result: ResultTable) -> None:
-        """Show another result, as the server sent it."""
-        self.clear_trouble()
-        self.result, self._sorting, self._filter = result, None, ""
-        self.query_one("#no-result").display = False
-        await self._show(result, result)
+    async def show(self, answer: Answer | None) -> None:
+        """Show another answer, or that there is none yet."""
+        had_focus = self.has_focus_within
+        self.answer = answer
+        self._lay_out()
+        self.tell()
+        if answer is not None:
+            await self.view.show(answer.shown)
+            await self.draw_chart()
+        if had_focus:
+            self.go()
 
-    async def sort(self) -> None:
-        """By the column of the cursor; again, the other way."""
-        if self.grid is None:
+    def tell(self) -> None:
+        """Say in the border what is shown."""
+        self.remark(*(self.answer.told() if self.answer is not None else ()))
+
+    async def sort(self, column: int) -> None:
+        """By a column: the smallest first, the largest first, as it came."""
+        answer = self.answer
+        if answer is None:
             return
-        column = self.grid.cursor_coordinate.column
-        descending = self._sorting == (column, False)
-        self._sorting = (column, descending)
-        await self._arrange()
-        if self.grid is not None:
-            self.grid.move_cursor(row=0, column=column)
+        steps = {None: (column, False), (column, False): (column, True), (column, True): None}
+        answer.sorting = steps.get(answer.sorting, (column, False))
+        await self._arrange(answer)
 
     async def only(self, text: str) -> None:
         """Only the rows with this text in a cell; all of them for none."""
-        self._filter = text
-        await self._arrange()
+        if self.answer is not None:
+            self.answer.filter = text
+            await self._arrange(self.answer)
 
-    def toggle_chart(self) -> bool:
-        """Draw the rows, or show them again. False where no column has numbers."""
-        chart = self.query_one("#result-chart")
-        if not chart.display and (self.shown is None or not chart_lines(self.shown, 60)):
+    async def find(self, *, backwards: bool = False) -> bool:
+        """Go to the next cell with the text that is sought; whether there is one."""
+        answer, grid = self.answer, self.grid
+        if answer is None or grid is None or not answer.sought:
             return False
-        chart.display = not chart.display
-        self.query_one("#work-results").display = not chart.display
-        if chart.display:
-            chart.focus()
-            self.call_after_refresh(self._draw_chart)
+        start = (grid.cursor_row, grid.cursor_column)
+        place = await found(answer.shown, answer.sought, start, backwards=backwards)
+        if place is not None and self.grid is grid:
+            grid.move_cursor(row=place[0], column=place[1])
+        return place is not None
+
+    async def toggle_chart(self) -> bool:
+        """Draw the rows, or show them again. False where no column has numbers."""
+        answer = self.answer
+        if answer is None or not (answer.as_chart or drawable_columns(answer.shown)):
+            return False
+        answer.as_chart = not answer.as_chart
+        self._lay_out()
+        if answer.as_chart:
+            self.query_one("#result-chart").focus()
+            # Its width is known once it is laid out.
+            self.call_after_refresh(self.draw_chart)
         else:
             self.go()
         return True
 
-    def on_resize(self, event: Any) -> None:
+    def on_resize(self, event: events.Resize) -> None:
         """Draw for the new width."""
         super().on_resize(event)
-        self._draw_chart()
+        self.call_later(self.draw_chart)
 
-    async def _arrange(self) -> None:
-        if self.result is None:
+    async def draw_chart(self) -> None:
+        """Draw the column of the cursor, where it has numbers."""
+        answer, chart = self.answer, self.query_one("#result-chart")
+        if answer is None or not answer.as_chart:
             return
-        result, sorting, text = self.result, self._sorting, self._filter
-
-        def arranged() -> ResultTable:
-            kept = filtered(result, text) if text else result
-            return sorted_by(kept, sorting[0], descending=sorting[1]) if sorting else kept
-
-        await self._show(result, await asyncio.to_thread(arranged))
-
-    async def _show(self, result: ResultTable, shown: ResultTable) -> None:
-        self.shown = shown
-        await self.query_one("#work-results", ResultView).show(shown)
-        self._draw_chart()
-        self.remark(self._told(result, shown))
-
-    def _told(self, result: ResultTable, shown: ResultTable) -> str:
-        rows = fmt.count(len(result.rows))
-        amount = f"first {rows} of more, m fetches them" if result.truncated else f"{rows} rows"
-        if self._filter:
-            kept = fmt.count(len(shown.rows))
-            amount = f"{kept} with “{fmt.visible(self._filter)}” of {amount}"
-        parts = [amount, fmt.milliseconds(result.elapsed_ms)]
-        if self._sorting is not None:
-            column, descending = self._sorting
-            name = fmt.visible(result.columns[column].name)
-            parts.append(f"sorted: {name} {'▼' if descending else '▲'}")
-        return " · ".join(parts)
-
-    def _draw_chart(self) -> None:
-        chart = self.query_one("#result-chart")
-        if chart.display and self.shown is not None:
-            lines = chart_lines(self.shown, max(20, chart.size.width - 2))
+        grids = list(self.query(ResultGrid))
+        column = grids[0].cursor_column if grids else None
+        width, height = max(FEWEST_CELLS, chart.size.width - 2), chart.size.height
+        lines = await asyncio.to_thread(chart_lines, answer.shown, width, height, column)
+        if self.answer is answer:
             self.query_one("#result-chart Static", Static).update(Content("\n").join(lines))
+
+    async def _arrange(self, answer: Answer) -> None:
+        result = answer.result
+        if answer.filter:
+            result = await filtered(result, answer.filter)
+        if answer.sorting is not None:
+            column, descending = answer.sorting
+            result = await sorted_by(result, column, descending=descending)
+        answer.shown = result
+        if self.answer is answer:
+            await self.view.rearrange(result)
+            await self.draw_chart()
+            self.tell()
+
+    def _lay_out(self) -> None:
+        answer = self.answer
+        self.query_one("#no-result").display = answer is None
+        self.view.display = answer is not None and not answer.as_chart
+        self.query_one("#result-chart").display = answer is not None and answer.as_chart

@@ -1,79 +1,30 @@
-"""The editor of the screen Query: tabs above it, suggestions below."""
+"""The SQL side of the screen Query: tabs with an editor each, suggestions below."""
 
 from __future__ import annotations
 
-import re
-from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import on
-from textual.binding import Binding
+from textual.containers import Container
 from textual.content import Content
 from textual.events import Resize
+from textual.message import Message
 from textual.widgets import Static, TextArea
-from textual.widgets.text_area import Selection
 
 from zava_tui import format as fmt
 from zava_tui.panels.panel import Panel
-from zava_tui.panels.query import SqlEditor
-from zava_tui.sql_words import Suggestion, suggestions
+from zava_tui.panels.work_editor import WorkEditor
+from zava_tui.sql_words import suggestions
 from zava_tui.styles import stylesheet
-from zava_tui.workspace import Draft
+from zava_tui.workspace import FIRST_TAB, Draft, Tabs
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from textual.app import ComposeResult
-    from textual.binding import BindingType
 
-_PLACE = re.compile(r"\(line (\d+), column (\d+)\)")
-
-
-class WorkEditor(SqlEditor):
-    """An editor in which Tab takes the suggestion that is marked."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("tab", "take_or_leave", "take", show=False, priority=True),
-        Binding("ctrl+down", "other(1)", "next suggestion", show=False),
-        Binding("ctrl+up", "other(-1)", "last suggestion", show=False),
-    ]
-
-    def __init__(self) -> None:
-        super().__init__("", id="work-editor")
-        self._offered: list[Suggestion] = []
-        self._marked = 0
-
-    def offer(self, found: list[Suggestion]) -> None:
-        """Show these suggestions, the first one marked."""
-        self._offered, self._marked = found, 0
-        self._draw()
-
-    def action_other(self, step: int) -> None:
-        """Mark another suggestion."""
-        if self._offered:
-            self._marked = (self._marked + step) % len(self._offered)
-            self._draw()
-
-    def action_take_or_leave(self) -> None:
-        """Take the marked suggestion; without one, go on to what comes next."""
-        if not self._offered:
-            self.screen.focus_next()
-            return
-        chosen = self._offered[self._marked]
-        row, column = self.cursor_location
-        self.replace(chosen.text, (row, column - chosen.typed), (row, column))
-        self.offer([])
-
-    def _draw(self) -> None:
-        line = Content("  ").join(
-            Content.assemble(
-                (fmt.visible(s.text), "reverse" if place == self._marked else "$accent"),
-                (f" {s.kind}", "$quiet"),
-            )
-            for place, s in enumerate(self._offered)
-        )
-        hint = Content.styled("tab takes it  ", "$quiet") if self._offered else Content("")
-        self.screen.query_one("#suggestions", Static).update(hint + line)
+LONGEST_NAME = 32
+"""Cells of a tab's name."""
 
 
 class SqlWorkbench(Panel):
@@ -87,10 +38,10 @@ class SqlWorkbench(Panel):
         "columns and functions are suggested. Tabs are kept as they are, even if the app is killed."
     )
     HAS_AGE = False
-    FOCUS = ("#work-editor",)
     KEYS: ClassVar = (
         ("F5", "run the statement, or what is selected; also ctrl+enter"),
-        ("tab", "take the suggestion; ctrl+↓ marks the next"),
+        ("F6", "its plan"),
+        ("tab", "take the suggestion; ctrl+↓ marks the next, ctrl+space asks for some"),
         ("ctrl+t", "a new tab; ctrl+w closes it, ctrl+pgup and ctrl+pgdn go from tab to tab"),
         ("ctrl+s", "save the query under a name; ctrl+o opens a saved one"),
         ("ctrl+r", "the statements that were run before"),
@@ -98,101 +49,165 @@ class SqlWorkbench(Panel):
         ("escape", "stop a running statement, leave the editor"),
     )
 
+    class TabsChanged(Message):
+        """There are other tabs, or another one is the present one."""
+
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 (Textual's own name)
         super().__init__(id=id)
-        self._tabs = [Draft("query 1", "")]
+        self._editors = [WorkEditor(FIRST_TAB, "")]
         self._place = 0
         self._tables: Mapping[str, Sequence[str]] = {}
 
     def compose(self) -> ComposeResult:
         """Tabs, editor, suggestions, a possible error."""
         yield Static("", id="query-tabs", markup=False)
-        yield WorkEditor()
+        with Container(id="editors"):
+            yield from self._editors
         yield Static("", id="suggestions", markup=False)
         yield from super().compose()
+
+    def on_mount(self) -> None:
+        """There is one tab from the beginning."""
+        super().on_mount()
+        self._show_tab(0)
 
     @property
     def editor(self) -> WorkEditor:
         """The present tab's editor."""
-        return self.query_one(WorkEditor)
+        return self._editors[self._place]
 
     @property
-    def tabs(self) -> list[Draft]:
+    def tabs(self) -> Tabs:
         """All tabs, as they are now."""
-        now = replace(self._tabs[self._place], sql=self.editor.text)
-        return [*self._tabs[: self._place], now, *self._tabs[self._place + 1 :]]
+        return Tabs(
+            tuple(Draft(editor.draft_name, editor.text) for editor in self._editors), self._place
+        )
 
     @property
     def tab(self) -> Draft:
         """The present tab."""
-        return self.tabs[self._place]
+        return Draft(self.editor.draft_name, self.editor.text)
 
-    def open(self, tabs: Sequence[Draft], place: int = 0) -> None:
-        """Shows these tabs, of which there is one at least."""
-        self._tabs, self._place = list(tabs), place
-        self.editor.load_text(self._tabs[place].sql)
-        self._draw_tabs()
+    def go(self) -> None:
+        """Put the focus into the editor."""
+        self.editor.focus()
 
-    def add(self, draft: Draft) -> None:
-        """Opens another tab."""
-        tabs = self.tabs
-        self.open([*tabs, draft], len(tabs))
+    async def open(self, tabs: Tabs) -> None:
+        """Show these tabs in place of those there are."""
+        before = self._editors
+        self._editors = [WorkEditor(draft.name, draft.sql) for draft in tabs.drafts]
+        self._place = tabs.place
+        await self.query_one("#editors").mount_all(self._editors)
+        self._show_tab(tabs.place)
+        self._remove(before)
 
-    def close(self) -> None:
-        """Closes the present tab; the last one only becomes empty."""
-        tabs = self.tabs
-        del tabs[self._place]
-        self.open(tabs or [Draft("query 1", "")], max(0, self._place - 1) if tabs else 0)
+    async def add(self, sql: str, name: str | None = None) -> None:
+        """Open another tab and go there."""
+        editor = WorkEditor(name or self._free_name(), sql)
+        self._editors.append(editor)
+        await self.query_one("#editors").mount(editor)
+        self._show_tab(len(self._editors) - 1)
+        self.go()
+
+    async def close(self) -> None:
+        """Close the present tab; the last one only becomes empty."""
+        editor = self.editor
+        if len(self._editors) == 1:
+            await self.add("", FIRST_TAB)
+        self._editors.remove(editor)
+        self._show_tab(min(self._place, len(self._editors) - 1))
+        self.go()
+        self._remove([editor])
+
+    def _remove(self, editors: Sequence[WorkEditor]) -> None:
+        """Take out of the screen first: one that is removed can no longer be drawn."""
+        for editor in editors:
+            editor.display = False
+        self.call_after_refresh(self.query_one("#editors").remove_children, editors)
 
     def go_to(self, place: int) -> None:
-        """Shows another tab."""
-        self.open(self.tabs, place % len(self._tabs))
+        """Show another tab."""
+        self._show_tab(place % len(self._editors))
+        self.go()
 
     def next_tab(self, step: int) -> None:
-        """Shows the next tab, or the one before."""
+        """Show the next tab, or the one before."""
         self.go_to(self._place + step)
 
     def rename(self, name: str) -> None:
-        """Gives the present tab another name."""
-        self._tabs[self._place] = replace(self._tabs[self._place], name=name)
+        """Give the present tab another name."""
+        self.editor.draft_name = name
+        self._show_tab(self._place)
+
+    def _free_name(self) -> str:
+        taken = {editor.draft_name for editor in self._editors}
+        numbers = range(1, len(taken) + 2)
+        return next(name for n in numbers if (name := f"query {n}") not in taken)
+
+    def _show_tab(self, place: int) -> None:
+        self._place = place
+        for number, editor in enumerate(self._editors):
+            editor.display = number == place
         self._draw_tabs()
+        self._draw_suggestions()
+        self.post_message(self.TabsChanged())
+
+    # Suggestions.
 
     def know(self, tables: Mapping[str, Sequence[str]]) -> None:
         """Suggest these tables' columns from now on."""
         self._tables = tables
 
-    def mark_trouble(self, message: str) -> None:
-        """Selects the word that an error names by line and column."""
-        if (place := _PLACE.search(message)) is None:
-            return
-        row, column = int(place[1]) - 1, int(place[2]) - 1
-        if row >= self.editor.document.line_count:
-            return
-        word = re.match(r"\w+|\S?", self.editor.document.get_line(row)[column:])
-        end = column + max(1, len(word.group()) if word else 1)
-        self.editor.selection = Selection((row, column), (row, end))
-
-    @on(TextArea.Changed, "#work-editor")
+    @on(TextArea.Changed)
     def _text_changed(self) -> None:
+        self._offer(wanted=False)
+
+    @on(WorkEditor.SuggestionsWanted)
+    def _suggestions_wanted(self) -> None:
+        self._offer(wanted=True)
+
+    def _offer(self, *, wanted: bool) -> None:
         editor = self.editor
-        row, column = editor.cursor_location
-        before = editor.document.get_line(row)[:column] if editor.has_focus else ""
-        editor.offer(suggestions(before, editor.text, self._tables))
+        if not editor.has_focus:
+            editor.offer([])
+            return
+        before = editor.get_text_range((0, 0), editor.cursor_location)
+        editor.offer(suggestions(before, editor.text, self._tables, wanted=wanted))
+
+    def take(self, place: int) -> None:
+        """Take a suggestion of those that are offered."""
+        self.editor.take(place)
+
+    @on(WorkEditor.SuggestionsChanged)
+    def _draw_suggestions(self) -> None:
+        editor = self.editor
+        parts = [
+            Content.assemble(
+                Content.from_markup(f"[@click=screen.take({place})]$text[/]", text=s.text)
+                .stylize_before("reverse" if place == editor.marked else "$accent"),
+                (f" {s.kind}", "$quiet"),
+            )
+            for place, s in enumerate(editor.offered)
+        ]  # fmt: skip
+        # What was passed over makes room for what is still to come.
+        line = Content("  ").join(parts[max(0, editor.marked - 1) :])
+        hint = Content.styled("tab takes it  ", "$quiet") if parts else Content("")
+        self.query_one("#suggestions", Static).update(hint + line)
 
     @on(Resize)
     def _draw_tabs(self) -> None:
-        line = self.query_one("#query-tabs", Static)
         names = [
             Content.from_markup(
                 f"[@click=screen.tab({place})]$mark$name[/]",
                 mark="▸ " if place == self._place else "  ",
-                name=fmt.visible(tab.name),
+                name=_short(fmt.visible(editor.draft_name)),
             ).stylize_before("bold $accent" if place == self._place else "$quiet")
-            for place, tab in enumerate(self._tabs)
+            for place, editor in enumerate(self._editors)
         ]
+        more = Content.from_markup("[@click=screen.new_tab()]  +[/]").stylize_before("$quiet")
+        line = self.query_one("#query-tabs", Static)
         hidden = _left_out([name.cell_length for name in names], self._place, line.size.width)
         before = [Content.styled("…", "$quiet")] if hidden else []
-        more = Content.from_markup("[@click=screen.new_tab()]  +[/]").stylize_before("$quiet")
         line.update(Content(" ").join([*before, *names[hidden:], more]))
 
 
@@ -206,3 +221,7 @@ def _left_out(widths: Sequence[int], place: int, room: int) -> int:
         needed -= widths[hidden] + 1
         hidden += 1
     return hidden
+
+
+def _short(name: str) -> str:
+    return fmt.fit(name, LONGEST_NAME).rstrip()
