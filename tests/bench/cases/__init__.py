@@ -1,0 +1,17 @@
+"""The cases, in the order in which they are told."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+from tests.bench.cases import calls, in_process
+from tests.bench.ground import Ground
+from tests.bench.result import Result
+
+Case = Callable[[Ground], Awaitable[Sequence[Result]]]
+
+CASES: Mapping[str, Case] = {
+    "in-process": in_process.run,
+    "stdio": calls.over_stdio_run,
+    "http": calls.over_http_run,
+}
