@@ -44,6 +44,8 @@ LOST_WITH_SERVER = ToolError(
 
 RETRY_SECONDS = 1.0
 """Between two attempts to get the strip's figures while that fails."""
+REFRESHED = ("strip", "stores", "slow", "pool")
+"""What is asked for again and again."""
 DATABASE_DOWN = "The database is down."
 
 
@@ -83,6 +85,7 @@ class Feeds:
         self._fed = fed
         self._client: Client | None = None
         self._has_run = False
+        self._is_shown = True
         self._figures_asked = asyncio.Event()
         self._figures_due = asyncio.Event()
         self._embedded: int | None = None
@@ -117,20 +120,37 @@ class Feeds:
         for live in (self._fed.slow, self._fed.pool):
             period = self._refresh_seconds or live.PERIOD
             live.freshness = replace(live.freshness, period=period)
-        self._start("strip", self._feed_strip(client))
-        self._start("slow", self._feed(self._fed.slow, client.slow_queries, self._fed.slow.show))
-        self._start("stores", self._feed_stores(client))
-        self._start("pool", self._feed(self._fed.pool, client.pool_health, self._show_pool))
+        if self._is_shown:
+            self._keep_asking(client)
         if not self._has_run:
             self._has_run = True
             self.run_current()
         self._fed.search.ask()
 
+    def _keep_asking(self, client: Client) -> None:
+        self._start("strip", self._feed_strip(client))
+        self._start("slow", self._feed(self._fed.slow, client.slow_queries, self._fed.slow.show))
+        self._start("stores", self._feed_stores(client))
+        self._start("pool", self._feed(self._fed.pool, client.pool_health, self._show_pool))
+
+    def shown(self, *, is_shown: bool) -> None:
+        """Nobody looks at a screen that is not shown: it asks for nothing."""
+        if is_shown == self._is_shown:
+            return
+        self._is_shown = is_shown
+        if not is_shown:
+            self._cancel(*REFRESHED)
+        elif self._client is not None:
+            self._keep_asking(self._client)
+
+    def _cancel(self, *groups: str) -> None:
+        for group in groups:
+            self._screen.workers.cancel_group(self._screen, group)
+
     def disconnect(self) -> None:
         """Stop asking; the last answers stay, dimmed."""
         self._client = None
-        for group in ("strip", "stores", "slow", "pool", "search"):
-            self._screen.workers.cancel_group(self._screen, group)
+        self._cancel(*REFRESHED, "search")
         for panel in self._fed.panels:
             panel.freshness = replace(panel.freshness, connected=False, lost_at=self._clock())
         self._fed.strip.dim()

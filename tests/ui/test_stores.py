@@ -20,6 +20,7 @@ from tests.ui.scripted_stores import PERFORMANCE, TREND, TREND_BEFORE
 from tests.ui.test_snapshots import Compare, every_size
 from zava_tui.answers import ToolError
 from zava_tui.chart import line_chart
+from zava_tui.feeds import REFRESHED
 from zava_tui.link_states import Live, Starting
 from zava_tui.panels.trend import trend_lines
 from zava_tui.store_answers import Performance, Trend
@@ -40,6 +41,22 @@ async def test_p_goes_through_the_periods_and_comes_back() -> None:
             await until_shown(pilot, f"Revenue, the last {title}")
     asked = [period for period, _ in backend.scripted_link.scripted.asked_about]
     assert asked == ["12m", "7d", "30d", "90d", "12m"]
+
+
+async def test_it_asks_for_nothing_while_another_screen_is_shown() -> None:
+    app, _, _ = scripted_app()
+    async with app.run_test(size=LARGE) as pilot:
+        await until_live(pilot)
+        overview = overview_of(pilot)
+
+        def asking() -> set[str]:
+            return {w.group for w in overview.workers if w.is_running} & set(REFRESHED)
+
+        assert asking() == set(REFRESHED)
+        await pilot.press("2")
+        await until(pilot, lambda: not asking())
+        await pilot.press("1")
+        await until(pilot, lambda: asking() == set(REFRESHED))
 
 
 async def test_who_has_several_stores_chooses_one_and_all_again() -> None:

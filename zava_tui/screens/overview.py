@@ -107,6 +107,11 @@ class OverviewScreen(ModeScreen):
         """Let the ages grow."""
         super().on_mount()
         self._mark_current(self._current)
+        self.app.mode_change_signal.subscribe(self, self._mode_changed)
+
+    def _mode_changed(self, mode: str) -> None:
+        if self._feeds is not None:
+            self._feeds.shown(is_shown=mode == self.MODE)
 
     async def furnish(self) -> None:
         """Put the panels into their frames, once their libraries are imported."""
