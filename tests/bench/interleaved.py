@@ -37,12 +37,17 @@ async def interleaved(ours: Doing, baseline: Doing, *, warm_up: int, repeats: in
     for turn in range(warm_up + repeats):
         sides = (0, 1) if turn % 2 else (1, 0)
         for side in sides:
-            started = time.perf_counter()
-            await (ours, baseline)[side]()
-            elapsed = (time.perf_counter() - started) * 1000
+            elapsed = await timed((ours, baseline)[side])
             if turn >= warm_up:
                 times[side].append(elapsed)
     return Pair(*times)
+
+
+async def timed(doing: Doing) -> float:
+    """How many milliseconds it takes."""
+    started = time.perf_counter()
+    await doing()
+    return (time.perf_counter() - started) * 1000
 
 
 def spread(values: Sequence[float]) -> float:

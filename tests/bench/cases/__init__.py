@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-from tests.bench.cases import calls, in_process
+from tests.bench.cases import calls, in_process, policies
 from tests.bench.ground import Ground
 from tests.bench.result import Result
 
@@ -14,4 +14,5 @@ CASES: Mapping[str, Case] = {
     "in-process": in_process.run,
     "stdio": calls.over_stdio_run,
     "http": calls.over_http_run,
+    "policies": policies.run,
 }
