@@ -232,6 +232,29 @@ async def test_the_metrics_of_all_stores_are_those_of_each_in_its_own_days(
         check(await service.performance(me, None, period), raw, me.store_ids, now)
 
 
+async def test_two_visits_on_the_first_of_a_month_are_one_customer(
+    owner: asyncpg.Connection, staff: Staff
+) -> None:
+    me = staff["seattle"]
+    zone = ZoneInfo("America/Los_Angeles")
+    twice = await owner.fetchrow(
+        "SELECT array_agg(order_id) AS orders FROM retail.visits WHERE store_id = $1 "
+        "GROUP BY customer_id HAVING count(*) = 2 LIMIT 1",
+        me.store_ids[0],
+    )
+    assert twice is not None
+    for order, hour in zip(twice["orders"], (10, 15), strict=True):
+        await owner.execute(
+            "UPDATE retail.orders SET order_date = $3 WHERE store_id = $1 AND order_id = $2",
+            me.store_ids[0], order, datetime(2026, 5, 1, hour, tzinfo=zone),
+        )  # fmt: skip
+    raw = Raw(await owner.fetch(LINES), dict.fromkeys(me.store_ids, zone))
+    now = max(line["order_date"] for line in raw.lines) + timedelta(seconds=1)
+    service = StorePerformanceService(Performance(transactions_on(owner)), lambda: now)
+    for period in ("2026-04-20..2026-05-10", "2026-05-01..2026-05-10", "2026-03-20..2026-05-10"):
+        check(await service.performance(me, None, period), raw, me.store_ids, now)
+
+
 async def test_margins_are_for_those_who_may_see_costs(
     owner: asyncpg.Connection, staff: Staff
 ) -> None:

@@ -263,7 +263,7 @@ pairs AS MATERIALIZED (
     UNION ALL
     SELECT period, store_id, 'month-day', visited, start, first FROM months
     UNION ALL
-    SELECT period, store_id, 'day-month', visited, first, visited FROM days
+    SELECT period, store_id, 'day-month', visited, first, visited + 1 FROM days
 )
 SELECT f.period, coalesce(sum(f.visits), 0)::bigint AS visits,
     coalesce(sum(f.first_visits), 0)::bigint AS first_visits,
