@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-from tests.bench.cases import calls, in_process, policies
+from tests.bench.cases import calls, dashboard, in_process, policies
 from tests.bench.ground import Ground
 from tests.bench.result import Result
 
@@ -15,4 +15,5 @@ CASES: Mapping[str, Case] = {
     "stdio": calls.over_stdio_run,
     "http": calls.over_http_run,
     "policies": policies.run,
+    "dashboard": dashboard.run,
 }
