@@ -40,6 +40,9 @@ async def with_rows(pilot: Pilot[Any]) -> None:
     await pilot.press("f5")
     await until_shown(pilot, "6 rows", "14,940.00")
     await until(pilot, lambda: screen_of(pilot).results.has_focus_within)
+    # What runs ends a moment after its rows are there, and keys wait for that.
+    await until(pilot, lambda: screen_of(pilot).results.freshness.busy_since is None)
+    await pilot.pause()
 
 
 def screen_of(pilot: Pilot[Any]) -> QueryScreen:
