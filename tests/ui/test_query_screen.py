@@ -47,6 +47,19 @@ async def test_o_takes_the_overviews_statement_to_the_whole_screen() -> None:
         await until(pilot, lambda: len(screen_of(pilot).workbench.tabs.drafts) == 2)
 
 
+@pytest.mark.parametrize("first", ["open", "add"])
+async def test_what_was_written_before_the_tabs_were_there_stays_beside_them(first: str) -> None:
+    async with querying() as (pilot, _):
+        workbench = screen_of(pilot).workbench
+        editor_of(pilot).load_text("SELECT 1")
+        kept = Tabs((Draft("query 1", "SELECT 2"), Draft("query 2", "")), 1)
+        both = [workbench.open(kept, keep_written=True), workbench.add("SELECT 3")]
+        await asyncio.gather(*(both if first == "open" else reversed(both)))
+        written = {draft.sql for draft in workbench.tabs.drafts}
+        assert written == {"SELECT 1", "SELECT 2", "SELECT 3", ""}
+        assert len({draft.name for draft in workbench.tabs.drafts}) == 4
+
+
 class TestRunning:
     async def test_f5_runs_the_statement_and_its_rows_have_the_focus(self) -> None:
         async with querying(rows=True) as (pilot, client):

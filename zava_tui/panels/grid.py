@@ -178,26 +178,39 @@ class ResultGrid(DataTable, inherit_bindings=False):
     ) -> None:
         """`chosen` widths of columns are kept, whatever there is room for."""
         backend = self.BACKEND(result)
-        names = [fmt.visible(column.name) for column in result.columns]
-        wanted = [
+        self._formats = backend.formats
+        self._names = [fmt.visible(column.name) for column in result.columns]
+        self._wanted = [
             max(cell_len(name), width)
-            for name, width in zip(names, backend.column_content_widths, strict=True)
+            for name, width in zip(self._names, backend.column_content_widths, strict=True)
         ]
-        widths = column_widths(
-            wanted,
-            [not how.numeric for how in backend.formats],
-            room - SCROLLBAR - PADDING * len(names),
-        )
         super().__init__(
             backend=backend,
             column_labels=[
                 Text(name, justify="right" if how.numeric else "left")
-                for name, how in zip(names, backend.formats, strict=True)
+                for name, how in zip(self._names, backend.formats, strict=True)
             ],
-            column_widths=[chosen.get(place, width) for place, width in enumerate(widths)],
+            column_widths=[*self._shared(room, chosen)],
             render_markup=False,
             null_rep=NULL,
         )
+
+    def share(self, room: int, chosen: Mapping[int, int] = NOTHING_CHOSEN) -> None:
+        """Share so many cells among the columns anew; nothing else changes."""
+        for column, width in zip(self.ordered_columns, self._shared(room, chosen), strict=True):
+            column.width = width
+        width = sum(column.render_width for column in self.ordered_columns)
+        self.virtual_size = self.virtual_size.with_width(width)
+        # It draws again what it had drawn, as after a change of style.
+        self.notify_style_update()
+
+    def _shared(self, room: int, chosen: Mapping[int, int]) -> list[int]:
+        widths = column_widths(
+            self._wanted,
+            [not how.numeric for how in self._formats],
+            room - SCROLLBAR - PADDING * len(self._names),
+        )
+        return [chosen.get(place, width) for place, width in enumerate(widths)]
 
 
 class ResultView(Container):
@@ -205,9 +218,14 @@ class ResultView(Container):
 
     def __init__(self, *, id: str) -> None:  # noqa: A002 (Textual's own name)
         super().__init__(id=id)
-        self._result: ResultTable | None = None
         self._room = 0
         self._widths: dict[int, int] = {}
+
+    @property
+    def grid(self) -> ResultGrid | None:
+        """The grid, where the result has rows."""
+        newest = self.children[-1] if self.children else None
+        return newest if isinstance(newest, ResultGrid) else None
 
     async def show(self, result: ResultTable) -> None:
         """Put a result in place of the one before."""
@@ -216,44 +234,38 @@ class ResultView(Container):
 
     async def rearrange(self, result: ResultTable) -> None:
         """Show other rows of the same columns, which stay as wide, the cursor in its column."""
-        columns = [grid.cursor_column for grid in self.query(ResultGrid)]
+        column = 0 if self.grid is None else self.grid.cursor_column
         await self._show(result)
-        for grid, column in zip(self.query(ResultGrid), columns, strict=False):
-            grid.move_cursor(row=0, column=column)
+        if self.grid is not None:
+            self.grid.move_cursor(row=0, column=column)
 
-    async def widen(self, cells: int) -> None:
+    def widen(self, cells: int) -> None:
         """Make the column of the cursor wider by so many cells, or narrower."""
-        for grid in self.query(ResultGrid):
-            at = grid.cursor_column
-            width = grid.ordered_columns[at].width + cells
+        if self.grid is not None:
+            at = self.grid.cursor_column
+            width = self.grid.ordered_columns[at].width + cells
             self._widths[at] = max(NARROWEST, min(WIDEST, width))
-            await self._show_again()
+            self.grid.share(self._room, self._widths)
 
-    async def on_resize(self) -> None:
-        """Share the new width among the columns, the cursor staying where it is."""
+    def on_resize(self) -> None:
+        """Share the new width among the columns."""
         if self.size.width != self._room:
-            await self._show_again()
-
-    async def _show_again(self) -> None:
-        if self._result is None:
-            return
-        places = [(grid.cursor_coordinate, grid.scroll_offset) for grid in self.query(ResultGrid)]
-        await self._show(self._result)
-        for grid, (cursor, offset) in zip(self.query(ResultGrid), places, strict=False):
-            grid.move_cursor(row=cursor.row, column=cursor.column)
-            grid.scroll_to(*offset, animate=False)
+            self._room = self.size.width
+            if self.grid is not None:
+                self.grid.share(self._room, self._widths)
 
     async def _show(self, result: ResultTable) -> None:
-        self._result, self._room = result, self.size.width
+        self._room = self.size.width
         if result.rows:
             await self._replace(ResultGrid(result, self._room, self._widths))
         else:
             await self._replace(Static(NO_ROWS, classes="message", markup=False))
 
     async def _replace(self, widget: Widget) -> None:
-        had_focus = self.has_focus_within
+        before = list(self.children)
         with self.app.batch_update():
-            await self.remove_children()
             await self.mount(widget)
-        if had_focus:
-            widget.focus()
+            # Before the other goes, so that the focus never goes elsewhere.
+            if self.has_focus_within:
+                self.screen.set_focus(widget)
+            await self.remove_children(before)

@@ -154,7 +154,8 @@ class Panel(Vertical):
         for selector in self.FOCUS:
             for widget in self.query(selector):
                 if widget.display:
-                    widget.focus()
+                    # At once: a focus that comes later may meet a widget that was replaced.
+                    self.screen.set_focus(widget)
                     return
 
     def tick(self, now: float) -> None:

@@ -111,7 +111,7 @@ class ResultsPanel(Panel):
         """The grid, if there are rows and no chart over them."""
         if self.answer is None or self.answer.as_chart:
             return None
-        return next(iter(self.query(ResultGrid)), None)
+        return self.view.grid
 
     @property
     def view(self) -> ResultView:
@@ -201,8 +201,7 @@ class ResultsPanel(Panel):
         answer, chart = self.answer, self.query_one("#result-chart")
         if answer is None or not answer.as_chart:
             return
-        grids = list(self.query(ResultGrid))
-        column = grids[0].cursor_column if grids else None
+        column = None if self.view.grid is None else self.view.grid.cursor_column
         width, height = max(FEWEST_CELLS, chart.size.width - 2), chart.size.height
         lines = await asyncio.to_thread(chart_lines, answer.shown, width, height, column)
         if self.answer is answer:

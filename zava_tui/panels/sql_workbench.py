@@ -92,13 +92,18 @@ class SqlWorkbench(Panel):
         """Put the focus into the editor."""
         self.editor.focus()
 
-    async def open(self, tabs: Tabs) -> None:
-        """Show these tabs in place of those there are."""
-        before = self._editors
-        self._editors = [WorkEditor(draft.name, draft.sql) for draft in tabs.drafts]
-        self._place = tabs.place
-        await self.query_one("#editors").mount_all(self._editors)
-        self._show_tab(tabs.place)
+    async def open(self, tabs: Tabs, *, keep_written: bool = False) -> None:
+        """Show these tabs in place of those there are, or of those with nothing in them."""
+        kept = [editor for editor in self._editors if keep_written and editor.text]
+        before = [editor for editor in self._editors if editor not in kept]
+        opened = [WorkEditor(draft.name, draft.sql) for draft in tabs.drafts]
+        self._editors = list(opened)
+        for editor in kept:
+            editor.draft_name = self._free_name(editor.draft_name)
+            self._editors.append(editor)
+        self._place = len(self._editors) - 1 if kept else tabs.place
+        await self.query_one("#editors").mount_all(opened)
+        self._show_tab(self._place)
         self._remove(before)
 
     async def add(self, sql: str, name: str | None = None) -> None:
@@ -139,8 +144,10 @@ class SqlWorkbench(Panel):
         self.editor.draft_name = name
         self._show_tab(self._place)
 
-    def _free_name(self) -> str:
+    def _free_name(self, wanted: str | None = None) -> str:
         taken = {editor.draft_name for editor in self._editors}
+        if wanted is not None and wanted not in taken:
+            return wanted
         numbers = range(1, len(taken) + 2)
         return next(name for n in numbers if (name := f"query {n}") not in taken)
 

@@ -121,9 +121,9 @@ class ResultsScreen(ModeScreen):
             sought = fmt.visible(answer.sought)
             self.results.remark(f"no cell has “{sought}”")
 
-    async def action_widen(self, cells: int) -> None:
+    def action_widen(self, cells: int) -> None:
         """Make the column of the cursor wider, or narrower."""
-        await self.results.view.widen(cells)
+        self.results.view.widen(cells)
 
     async def action_chart(self) -> None:
         """Draw a chart, or show the rows again."""

@@ -18,7 +18,7 @@ from zava_tui.panels.sql_workbench import SqlWorkbench
 from zava_tui.screens.chooser import Chooser
 from zava_tui.screens.prompt import Prompt
 from zava_tui.screens.results import ResultsScreen
-from zava_tui.workspace import Draft, Tabs, Workspace
+from zava_tui.workspace import Draft, Workspace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -75,10 +75,8 @@ class WritingScreen(ResultsScreen):
         self._put_away()
         workspace = Workspace(user)
         tabs = await asyncio.to_thread(workspace.open_tabs)
-        if self._workspace is None and (written := self.workbench.editor.text):
-            tabs = Tabs((*tabs.drafts, Draft("query", written)), len(tabs.drafts))
-        self._workspace = workspace
-        await self.workbench.open(tabs)
+        first, self._workspace = self._workspace is None, workspace
+        await self.workbench.open(tabs, keep_written=first)
         if self.focused is None:
             self.workbench.go()
 
