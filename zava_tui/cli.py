@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 SHELLS = ("bash", "zsh", "fish")
 LOOPBACK, WEB_PORT = "127.0.0.1", 8001
+DUMB = "dumb"
+"""The terminal that can do nothing but print, whose owner may also read from a pipe."""
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
 DESCRIPTION = "Zava: the sales of your stores in the terminal, live."
@@ -108,10 +110,11 @@ def main() -> None:
     if options.web is not None:
         serve_on_the_web(parser, options)
         return
-    if reason := _no_terminal():
+    terminal = os.environ.get("TERM", "")
+    if (reason := _no_terminal()) and terminal != DUMB:
         print(reason, file=sys.stderr)  # noqa: T201 (there is no app to say it)
         sys.exit(EXIT_USAGE)
-    if _is_dumb():
+    if terminal in ("", DUMB, "unknown"):
         from zava_tui.summary import print_summary
 
         sys.exit(print_summary(_backend(options), options.user))
@@ -194,9 +197,8 @@ def _frame(theme: str) -> str:
 def _no_terminal() -> str | None:
     """Why the app cannot be shown here, in a sentence; None when it can."""
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        return "zava draws on a terminal, and this is not one. Run it in a terminal window."
+        return (
+            "zava draws on a terminal, and this is not one. Run it in a terminal window, "
+            "or with TERM=dumb for a few lines of text."
+        )
     return None
-
-
-def _is_dumb() -> bool:
-    return os.environ.get("TERM", "") in ("", "dumb", "unknown")

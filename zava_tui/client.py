@@ -261,7 +261,8 @@ def _tool_error(content: dict[str, Any], text: str) -> ToolError:
         return ToolError(
             UNAUTHORISED,
             "Your token does not open this part of the server.",
-            "Ask whoever gave it to you for more scopes.",
+            "Ask whoever gave it to you for one with more scopes; what is for operators also wants "
+            "a user with the permission ops.",
         )
     # A server of another kind, or one that says less: `CODE: sentence.` or just that.
     code, separator, rest = text.partition(": ")

@@ -8,6 +8,7 @@ import shlex
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
+from zava_tui import format as fmt
 from zava_tui.answers import Filter
 
 if TYPE_CHECKING:
@@ -19,6 +20,9 @@ TERM = re.compile(r"(?P<name>[^:<>=]+)(?P<operator>:?(?:>=|<=|>|<|=)|:)(?P<value
 DATES = "timestamptz"
 YES_NO = {"yes": True, "true": True, "no": False, "false": False}
 NUMBERS = {"int4", "int8", "numeric", "float8"}
+_EXAMPLES = {"bool": ":yes", DATES: ":2026-11", **dict.fromkeys(NUMBERS, ">10")}
+"""What an example says of a column, by its type."""
+LONGEST_EXAMPLE = 16
 
 
 class BadFilter(Exception):
@@ -49,6 +53,24 @@ def completions(text: str, columns: Sequence[BrowsedColumn]) -> str | None:
     return None
 
 
+def examples(columns: Sequence[BrowsedColumn], row: Sequence[Any] = ()) -> list[str]:
+    """Conditions that the filter line takes, one a column; texts are those of a `row`."""
+    values = row or [None] * len(columns)
+    return [
+        f"{column.name}{_EXAMPLES.get(column.type) or ':' + _example_text(column, value)}"
+        for column, value in zip(columns, values, strict=True)
+        if column.filters
+    ]
+
+
+def _example_text(column: BrowsedColumn, value: Any) -> str:
+    if not isinstance(value, str) or not value.split():
+        return "…"
+    if "contains" in column.filters:
+        value = value.split()[0].strip(",;").lower()
+    return shlex.quote(fmt.visible(value)) if len(value) <= LONGEST_EXAMPLE else "…"
+
+
 def _conditions(term: str, columns: Sequence[BrowsedColumn], today: date) -> Iterator[Filter]:
     match = TERM.fullmatch(term)
     if match is None:
@@ -75,7 +97,8 @@ def _word(word: str, columns: Sequence[BrowsedColumn]) -> Filter:
         for column in columns:
             if operator in column.filters:
                 return Filter(column.name, operator, word)
-    raise BadFilter(f"Say which column {word} is of, such as {_example(columns)}.")
+    example = next(iter(examples(columns)), "none")
+    raise BadFilter(f"Say which column {word} is of, such as {example}.")
 
 
 def _column(name: str, columns: Sequence[BrowsedColumn]) -> BrowsedColumn:
@@ -139,7 +162,3 @@ def _days(column: BrowsedColumn, text: str, today: date) -> tuple[date, date]:
     except ValueError:
         pass
     raise BadFilter(f"{column.name} is a date such as 2026-11-30, 2026-11 or today.")
-
-
-def _example(columns: Sequence[BrowsedColumn]) -> str:
-    return next((f"{column.name}:…" for column in columns if column.filters), "none")

@@ -98,3 +98,7 @@ ORDER BY what, name, ago DESC"""  # noqa: S608 (quoted; and the server lets noth
 def literal(text: str) -> str:
     """`text` as an SQL string."""
     return "'" + text.replace("'", "''") + "'"
+
+
+ROW_COUNT = "SELECT count(*) AS rows FROM retail.{table}"
+"""How many rows of a table one may see."""

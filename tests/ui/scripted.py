@@ -11,7 +11,7 @@ from textual.widgets import Input, TextArea
 from tests.ui.scripted_operations import HEALTH, PLAN, POOL, SLOW
 from tests.ui.scripted_products import ABOUT_A_KIT, LIKE_A_KIT, page_about
 from tests.ui.scripted_stores import ALERTS, PERFORMANCE, SELLERS, TREND, TREND_BEFORE
-from tests.ui.scripted_tables import page_of
+from tests.ui.scripted_tables import ROWS, page_of
 from zava_tui.answers import (
     Column,
     Filter,
@@ -33,7 +33,7 @@ from zava_tui.configuration import Configuration
 from zava_tui.link_states import Failed, LinkState, Live, Starting
 from zava_tui.preparation import DemoUser
 from zava_tui.sent_statements import SentStatements
-from zava_tui.sql import REVENUE
+from zava_tui.sql import REVENUE, ROW_COUNT
 from zava_tui.store_answers import Performance, Seller, StockAlert, Trend
 
 if TYPE_CHECKING:
@@ -144,6 +144,9 @@ class ScriptedClient:
             return ResultTable((), REVENUE_ROWS, truncated=False, elapsed_ms=3.0)
         if sql.startswith("WITH product AS"):
             return await self.on_figures(sql) if self.on_figures else ABOUT_A_KIT
+        if counted := next((t for t in ROWS if sql == ROW_COUNT.format(table=t)), None):
+            rows = [[len(ROWS[counted])]]
+            return ResultTable((Column("rows", "int8"),), rows, truncated=False, elapsed_ms=1.0)
         self.statements.append(sql)
         self.most_rows.append(max_rows)
         return await self.on_query(sql) if self.on_query else BEST_SELLERS

@@ -22,7 +22,7 @@ from tests.ui.scripted import (
 )
 from tests.ui.scripted_tables import COLUMNS
 from zava_tui.answers import Filter, Page, ToolError
-from zava_tui.filters import BadFilter, completions, parsed
+from zava_tui.filters import BadFilter, completions, examples, parsed
 from zava_tui.link_states import Live, Retrying
 from zava_tui.panels.browser import View
 from zava_tui.screens.browse import BrowseScreen
@@ -81,6 +81,10 @@ class TestRows:
         async with browsing() as (pilot, _):
             assert "[b]Markup[/]" in text_of(pilot)
             assert "\x1b" not in text_of(pilot)
+
+    async def test_beside_each_table_stands_how_many_rows_there_are(self) -> None:
+        async with browsing() as (pilot, _):
+            await until_shown(pilot, "Orders          230", "Order lines     460")
 
 
 class TestTheWay:
@@ -239,6 +243,20 @@ class TestTheFilterLine:
     def test_what_cannot_be_understood_is_said(self, text: str, sentence: str) -> None:
         with pytest.raises(BadFilter, match=sentence):
             parsed(text, COLUMNS["orders"], self.TODAY)
+
+    def test_its_examples_are_of_the_rows_there_are(self) -> None:
+        row = ["Seattle", "2026-11-22T10:00-08:00", None, "completed", 12.5, "id-1"]
+        assert examples(COLUMNS["orders"], row) == [
+            "store:Seattle",
+            "order_date:2026-11",
+            "status:completed",
+            "total_amount>10",
+            "order_id:id-1",
+        ]
+        assert examples(COLUMNS["products"], ["HW-1", "Proof Coil Chain, 3 ft", 2.0])[1] == (
+            "name:proof"
+        )
+        assert examples(COLUMNS["customers"])[1:] == ["last_name:…", "email:…"]
 
     def test_the_names_of_columns_are_completed(self) -> None:
         assert completions("status:x tot", COLUMNS["orders"]) == "status:x total_amount:"

@@ -126,7 +126,7 @@ def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]
 
 
 def test_without_a_terminal_it_says_so_and_exits_with_2() -> None:
-    result = run("--user", "seattle")
+    result = run("--user", "seattle", TERM="xterm-256color")
     assert result.returncode == 2
     assert result.stderr.count("\n") == 1
     assert "terminal" in result.stderr
@@ -138,6 +138,15 @@ def test_on_a_dumb_terminal_nobody_can_be_asked_who_they_are(
     terminal = open_terminal(term="dumb")
     assert terminal.wait() == 2
     assert "zava --user seattle" in terminal.text()
+
+
+def test_into_a_pipe_it_prints_a_summary_where_that_is_asked_for(
+    database: Database, settings: Settings
+) -> None:
+    result = run("--user", "seattle", "--data-dir", str(settings.data_dir), TERM="dumb")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout.startswith("Zava: ")
+    assert "30 days" in result.stdout
 
 
 def test_help_has_examples() -> None:

@@ -95,6 +95,10 @@ class TestRunning:
             await pilot.press("escape")
             await until(pilot, stopped.is_set)
             await until_gone(pilot, "running")
+            await until_shown(pilot, "stopped after 0.0 ms")
+            client.on_query = None
+            await pilot.press("f5")
+            await until_gone(pilot, "stopped after")
 
     async def test_m_fetches_more_rows_when_there_are_more(self) -> None:
         async with querying() as (pilot, client):

@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from textual.widgets import OptionList
 
 from tests.ui.scripted import (
     overview_of,
@@ -18,6 +19,7 @@ from tests.ui.scripted import (
 )
 from zava_tui.answers import ResultTable, SearchHits, SetupProgress, ToolError
 from zava_tui.link_states import Preparing, Retrying, Starting
+from zava_tui.screens.browse import TABLES
 
 if TYPE_CHECKING:
     from textual.pilot import Pilot
@@ -310,3 +312,7 @@ async def browsing(pilot: Pilot[Any]) -> None:
     await until_live(pilot)
     await pilot.press("2")
     await until_shown(pilot, "63.92")
+    tables = pilot.app.screen.query_one("#tables", OptionList)
+    await until(
+        pilot, lambda: str(tables.get_option_at_index(len(TABLES) - 1).prompt).endswith("2")
+    )

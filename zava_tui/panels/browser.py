@@ -13,10 +13,11 @@ from textual.widgets import Input, Static
 
 from zava_tui import format as fmt
 from zava_tui.answers import Column, Filter
-from zava_tui.filters import completions
+from zava_tui.filters import completions, examples
 from zava_tui.panels.browsed_grid import BrowsedGrid
 from zava_tui.panels.cells import cell_format, cell_text
 from zava_tui.panels.panel import Panel
+from zava_tui.panels.replacing import replace_content
 from zava_tui.styles import stylesheet
 
 if TYPE_CHECKING:
@@ -29,7 +30,8 @@ if TYPE_CHECKING:
 NO_ROWS = "No row fits. Change the filter with / or empty it; backspace goes back."
 TIME = "timestamptz"
 MINUTES = len("2026-11-30T12:00")
-PLACEHOLDER = "filter: status:pending total>500 date:2026-11 — or just a word"
+SHOWN_EXAMPLES = 3
+PLACEHOLDER = "filter: a word, or conditions on columns"
 
 
 @dataclass(slots=True)
@@ -112,7 +114,8 @@ class BrowserPanel(Panel):
     @property
     def grid(self) -> BrowsedGrid | None:
         """The grid, if there are rows."""
-        return next(iter(self.query(BrowsedGrid)), None)
+        newest = self.query_one("#browsed").children[-1:]
+        return newest[0] if newest and isinstance(newest[0], BrowsedGrid) else None
 
     async def show(self, view: View, *, narrow: bool) -> None:
         """Put a view in place of the one before."""
@@ -120,8 +123,8 @@ class BrowserPanel(Panel):
         line = self.query_one("#filter-field", Input)
         line.value = view.text
         line.suggester = ColumnSuggester(view.columns)
+        line.placeholder = _placeholder(view)
         area = self.query_one("#browsed")
-        had_focus = area.has_focus_within
         content: BrowsedGrid | Static
         if view.rows:
             places = shown_columns(view, narrow=narrow)
@@ -132,12 +135,10 @@ class BrowserPanel(Panel):
             )
         else:
             content = Static(NO_ROWS, classes="message", markup=False)
-        with self.app.batch_update():
-            await area.remove_children()
-            await area.mount(content)
-            if isinstance(content, BrowsedGrid):
-                content.move_cursor(row=view.place[0], column=view.place[1])
-        if had_focus or self.screen.focused is None:
+        await replace_content(area, content)
+        if isinstance(content, BrowsedGrid):
+            content.move_cursor(row=view.place[0], column=view.place[1])
+        if self.screen.focused is None:
             self.go()
         self.describe(view)
 
@@ -235,6 +236,15 @@ def next_sort(view: View, column: BrowsedColumn) -> str | None:
     return f"{column.name} {'asc' if name != column.name or descending else 'desc'}"
 
 
+def _placeholder(view: View) -> str:
+    """What the filter line could say of these rows."""
+    places = shown_columns(view, narrow=False)
+    row = view.rows[0] if view.rows else [None] * len(view.columns)
+    shown = examples([view.columns[place] for place in places], [row[place] for place in places])
+    word = any("contains" in column.filters for column in view.columns)
+    return f"filter: {' '.join(shown[:SHOWN_EXAMPLES])}{', or just a word' if word else ''}"
+
+
 def _remarks(view: View) -> list[str]:
     page = view.page
     if page is None:
@@ -247,7 +257,8 @@ def _remarks(view: View) -> list[str]:
         amount = f"{amount} of {more}"
     name, descending = sorted_by(view)
     label = next((c.label for c in view.columns if c.name == name), name)
-    return [f"{amount} rows", f"{'▼' if descending else '▲'} {label.lower()}"]
+    rows = "row" if amount == "1" else "rows"
+    return [f"{amount} {rows}", f"{'▼' if descending else '▲'} {label.lower()}"]
 
 
 def drilled(view: View, link: RowLink, row: Sequence[Any], title: str) -> View:

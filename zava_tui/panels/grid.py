@@ -25,13 +25,13 @@ from zava_tui.panels.cells import (
     cell_text,
     column_widths,
 )
+from zava_tui.panels.replacing import replace_content
 from zava_tui.styles import stylesheet
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from textual.binding import BindingType
-    from textual.widget import Widget
 
     from zava_tui.panels.cells import CellFormat
 
@@ -207,7 +207,7 @@ class ResultGrid(DataTable, inherit_bindings=False):
     def _shared(self, room: int, chosen: Mapping[int, int]) -> list[int]:
         widths = column_widths(
             self._wanted,
-            [not how.numeric for how in self._formats],
+            [not (how.numeric or how.temporal) for how in self._formats],
             room - SCROLLBAR - PADDING * len(self._names),
         )
         return [chosen.get(place, width) for place, width in enumerate(widths)]
@@ -257,15 +257,6 @@ class ResultView(Container):
     async def _show(self, result: ResultTable) -> None:
         self._room = self.size.width
         if result.rows:
-            await self._replace(ResultGrid(result, self._room, self._widths))
+            await replace_content(self, ResultGrid(result, self._room, self._widths))
         else:
-            await self._replace(Static(NO_ROWS, classes="message", markup=False))
-
-    async def _replace(self, widget: Widget) -> None:
-        before = list(self.children)
-        with self.app.batch_update():
-            await self.mount(widget)
-            # Before the other goes, so that the focus never goes elsewhere.
-            if self.has_focus_within:
-                self.screen.set_focus(widget)
-            await self.remove_children(before)
+            await replace_content(self, Static(NO_ROWS, classes="message", markup=False))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -10,15 +11,18 @@ from textual import on
 from textual.app import SystemCommand
 from textual.binding import Binding
 from textual.containers import Horizontal
+from textual.content import Content
 from textual.widgets import Input, OptionList
 from textual.widgets.option_list import Option
 
+from zava_tui import format as fmt
 from zava_tui.answers import DISCONNECTED, ToolError
 from zava_tui.filters import BadFilter, parsed
 from zava_tui.panels.browsed_grid import BrowsedGrid
 from zava_tui.panels.browser import BrowserPanel, RowCard, View, drilled, next_sort
 from zava_tui.panels.panel import relinked
 from zava_tui.screens.mode import ModeScreen
+from zava_tui.sql import ROW_COUNT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable
@@ -40,6 +44,9 @@ TABLES = {
 """Titles by the server's names, the most used first."""
 NAMING = ("product", "name", "customer", "last_name", "order_date")
 """The columns that name a row in the way one came, the first that there is."""
+TABLES_WIDTH = 19
+"""Cells for a title and a count."""
+MILLION = 1_000_000
 NARROW, WIDE = 100, 132
 LOW = 30
 NOT_CONNECTED = ToolError(DISCONNECTED, "There is no server at the moment.", "It is being started.")
@@ -120,6 +127,17 @@ class BrowseScreen(ModeScreen):
             )
         if came and self.view.page is None:
             self._load()
+        if came and client is not None:
+            self.run_worker(self._count(client), group="count", exclusive=True, exit_on_error=False)
+
+    async def _count(self, client: Client) -> None:
+        """Say beside each table how many rows of it one may see."""
+        for place, (name, title) in enumerate(TABLES.items()):
+            with suppress(ToolError):
+                counted = await client.query(ROW_COUNT.format(table=name), 1)
+                tables = self.query_one("#tables", OptionList)
+                label = _counted(title, int(counted.rows[0][0]))
+                tables.replace_option_prompt_at_index(place, label)
 
     def _load(self) -> None:
         """The first page of the present view."""
@@ -301,6 +319,13 @@ class BrowseScreen(ModeScreen):
         yield SystemCommand("Filter", "Say which rows to show", self.action_filter)
         yield SystemCommand("Sort", "By the column with the cursor", self.action_sort)
         yield SystemCommand("Reload", "Ask the server again", self.action_reload)
+
+
+def _counted(title: str, rows: int) -> Content:
+    """A table's title, and its rows at the right."""
+    amount = fmt.count(rows) if rows < MILLION else f"{rows / MILLION:.2f}M"
+    room = TABLES_WIDTH - len(title)
+    return Content.assemble(title, (f" {amount}".rjust(room), "$quiet"))
 
 
 SCREEN = BrowseScreen

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -13,6 +14,7 @@ from textual.app import SystemCommand
 from textual.binding import Binding
 from textual.containers import Vertical
 
+from zava_tui import format as fmt
 from zava_tui.answers import DISCONNECTED, ToolError
 from zava_tui.feeds import LOST_WITH_SERVER, NOT_CONNECTED
 from zava_tui.messages import QuerySubmitted
@@ -46,6 +48,8 @@ class Run:
     trouble: ToolError | None = None
     busy_since: float | None = None
     updated_at: float | None = None
+    stopped_after: float | None = None
+    """Seconds it had run when somebody stopped it."""
 
 
 class QueryScreen(WritingScreen):
@@ -149,12 +153,15 @@ class QueryScreen(WritingScreen):
         self, client: Client, editor: WorkEditor, sql: str, rows: int, start: tuple[int, int]
     ) -> None:
         run = self.run_of(editor)
-        run.busy_since, run.trouble = self.clock(), None
+        run.busy_since, run.trouble, run.stopped_after = self.clock(), None, None
         editor.clear_trouble()
         await self._show_run(editor)
         began = self.clock()
         try:
             result = await client.query(sql, rows)
+        except asyncio.CancelledError:
+            run.stopped_after = self.clock() - began
+            raise
         except ToolError as error:
             run.trouble = LOST_WITH_SERVER if error.code == DISCONNECTED else error
             editor.mark_trouble(error.message, start)
@@ -187,6 +194,8 @@ class QueryScreen(WritingScreen):
         results.tell()
         if run.busy_since is not None:
             results.remark("escape stops it")
+        elif run.stopped_after is not None:
+            results.remark(f"stopped after {fmt.milliseconds(run.stopped_after * 1000)}")
         self.refresh_bindings()
 
     def action_plan(self) -> None:
