@@ -85,6 +85,7 @@ class ZavaApp(App[None]):
         super().__init__()
         self._backend = backend
         self._user = user
+        self._choices = choices
         self.overview = OverviewScreen(clock, choices)
         self._clock = clock
         self._waiting_since = 0.0
@@ -288,7 +289,7 @@ class ZavaApp(App[None]):
         from zava_tui.screens.help import HelpScreen
 
         if isinstance(self._shown, ModeScreen) and not isinstance(self.screen, HelpScreen):
-            self.push_screen(HelpScreen(self._shown))
+            self.push_screen(HelpScreen(self._shown, self._choices.keys))
 
     def get_key_display(self, binding: Binding) -> str:
         """`ctrl+p` rather than `^p`."""

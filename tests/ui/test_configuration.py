@@ -81,6 +81,14 @@ async def test_keys_are_what_was_chosen() -> None:
         assert app.focused is editor
 
 
+async def test_help_names_the_keys_that_were_chosen() -> None:
+    app, _, _ = scripted_app(choices=Configuration(keys={"overview.editor": "ctrl+e,i"}))
+    async with app.run_test(size=LARGE) as pilot:
+        await until_live(pilot)
+        await pilot.press("f1")
+        await until_shown(pilot, "Your own keys", "ctrl+e i", "(in place of e)")
+
+
 async def test_the_overview_starts_with_the_chosen_period() -> None:
     app, _, _ = scripted_app(choices=Configuration(period="30d"))
     async with app.run_test(size=LARGE) as pilot:

@@ -12,7 +12,7 @@ from zava_tui.modes import LONG_TITLES
 from zava_tui.screens.card import Card, CardScreen
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from textual.app import ComposeResult
     from textual.binding import BindingType
@@ -31,9 +31,11 @@ class HelpScreen(CardScreen[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,f1,q,enter", "dismiss", "close")]
 
-    def __init__(self, screen: ModeScreen) -> None:
+    def __init__(self, screen: ModeScreen, chosen: Mapping[str, str]) -> None:
+        """`chosen` keys by screen and action, as in the configuration."""
         super().__init__()
         self._about = screen
+        self._chosen = chosen
 
     def compose(self) -> ComposeResult:
         """One long text to scroll."""
@@ -42,8 +44,18 @@ class HelpScreen(CardScreen[None]):
             yield Static(Content("\n").join(self._lines()), markup=False)
 
     def _lines(self) -> Iterable[Content]:
+        if own := tuple(self._own_keys()):
+            yield from _section("Your own keys", "From your configuration.", own)
         for title, text, keys in self._about.about():
             yield from _section(title, text, (*keys, *EVERYWHERE) if title == "Keys" else keys)
+
+
+    def _own_keys(self) -> Iterable[tuple[str, str]]:
+        for binding in (*type(self._about).BINDINGS, *type(self.app).BINDINGS):
+            if isinstance(binding, Binding) and (key := self._chosen.get(binding.id or "")):
+                usual = self.app.get_key_display(binding)
+                meaning = binding.tooltip or binding.description
+                yield key.replace(",", " "), f"{meaning} (in place of {usual})"
 
 
 def _section(title: str, text: str, keys: Iterable[tuple[str, str]]) -> Iterable[Content]:
