@@ -49,7 +49,6 @@ class HelpScreen(CardScreen[None]):
         for title, text, keys in self._about.about():
             yield from _section(title, text, (*keys, *EVERYWHERE) if title == "Keys" else keys)
 
-
     def _own_keys(self) -> Iterable[tuple[str, str]]:
         for binding in (*type(self._about).BINDINGS, *type(self.app).BINDINGS):
             if isinstance(binding, Binding) and (key := self._chosen.get(binding.id or "")):
