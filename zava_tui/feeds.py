@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from zava_tui.answers import DATABASE_UNAVAILABLE, DISCONNECTED, ToolError
 from zava_tui.figures import revenue_figures
+from zava_tui.panels.panel import relinked
 from zava_tui.panels.revenue_strip import PERIOD as STRIP_PERIOD
 from zava_tui.sql import REVENUE
 from zava_tui.store_feed import Choice, StoreFeed
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from zava_tui.answers import PoolHealth
     from zava_tui.client import Client
     from zava_tui.configuration import Configuration
+    from zava_tui.link_states import LinkState
     from zava_tui.panels.panel import Panel
     from zava_tui.panels.pool import PoolPanel
     from zava_tui.panels.query import QueryPanel
@@ -113,10 +115,6 @@ class Feeds:
         """Start asking; the editor's statement is run only the first time."""
         self._client = client
         self._figures_asked.clear()
-        for panel in self._fed.panels:
-            panel.freshness = replace(
-                panel.freshness, connected=True, lost_at=None, recovering=False
-            )
         for live in (self._fed.slow, self._fed.pool):
             period = self._refresh_seconds or live.PERIOD
             live.freshness = replace(live.freshness, period=period)
@@ -151,15 +149,14 @@ class Feeds:
         """Stop asking; the last answers stay, dimmed."""
         self._client = None
         self._cancel(*REFRESHED, "search")
-        for panel in self._fed.panels:
-            panel.freshness = replace(panel.freshness, connected=False, lost_at=self._clock())
         self._fed.strip.dim()
 
-    def recovering(self, *, under_way: bool) -> None:
-        """Whether what was lost is being brought back right now, or is waited for."""
+    def linked(self, state: LinkState, *, connected: bool) -> None:
+        """Say in each panel how the link does."""
         for panel in self._fed.panels:
-            if panel.freshness.lost_at is not None:
-                panel.freshness = replace(panel.freshness, recovering=under_way)
+            panel.freshness = relinked(
+                panel.freshness, state, connected=connected, now=self._clock()
+            )
 
     def run_query(self, sql: str) -> None:
         """Run a statement and show what it answers."""

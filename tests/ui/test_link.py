@@ -78,6 +78,12 @@ async def test_a_screen_without_a_server_yet_says_connecting(screen: str) -> Non
         await until_shown(pilot, "✖ offline")
 
 
+async def test_the_overview_is_offline_once_the_first_start_has_failed() -> None:
+    app, _, _ = scripted_app(Starting(), ToolError(DISCONNECTED, "The server stopped."))
+    async with app.run_test(size=SIZE) as pilot:
+        await until_shown(pilot, "The server stopped.", "✖ offline")
+
+
 async def test_a_reconnect_shows_no_first_start() -> None:
     app, backend, clock = scripted_app()
     async with app.run_test(size=SIZE) as pilot:

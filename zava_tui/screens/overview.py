@@ -90,6 +90,7 @@ class OverviewScreen(ModeScreen):
     def __init__(self, clock: Callable[[], float], choices: Configuration) -> None:
         super().__init__(clock)
         self._choices = choices
+        self._state: LinkState | None = None
         self._client: Client | None = None
         self._feeds: Feeds | None = None
         self._stores: tuple[str, ...] = ()
@@ -155,6 +156,8 @@ class OverviewScreen(ModeScreen):
             await area.mount(*(panels[name] for name in PANELS))
         self._mark_current(self._current)
         self._feeds = Feeds(self, self.clock, fed, self._choices)
+        if self._state is not None:
+            self._feeds.linked(self._state, connected=self._client is not None)
         if self._client is not None:
             self._feeds.connect(self._client)
 
@@ -167,21 +170,20 @@ class OverviewScreen(ModeScreen):
 
     def link_changed(self, state: LinkState, client: Client | None) -> None:
         """Show the link's state, and ask for data while it is live."""
-        from zava_tui.link_states import Live, Preparing, Starting
+        from zava_tui.link_states import Live
 
         super().link_changed(state, client)
         if isinstance(state, Live):
             self._stores = state.identity.stores
         changed = client is not self._client
-        self._client = client
+        self._state, self._client = state, client
         if self._feeds is None:
             return
+        self._feeds.linked(state, connected=client is not None)
         if client is not None and changed:
             self._feeds.connect(client)
-        elif client is None:
-            if changed:
-                self._feeds.disconnect()
-            self._feeds.recovering(under_way=isinstance(state, Starting | Preparing))
+        elif changed:
+            self._feeds.disconnect()
 
     @on(QuerySubmitted)
     def run_submitted(self, message: QuerySubmitted) -> None:
