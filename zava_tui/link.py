@@ -72,7 +72,10 @@ class SupervisedLink(ABC):
         self._reopening.set()
 
     async def run(self, report: Report) -> ToolError:
-        """Hold the link until cancelled; or say why it failed before it was ever live."""
+        """Hold the link until cancelled; or say why it failed before it was ever live.
+
+        Who is refused later on has failed too: no pause makes a token good again.
+        """
         ever_live = False
         pause = FIRST_PAUSE
         while True:
@@ -91,7 +94,7 @@ class SupervisedLink(ABC):
             finally:
                 self._client = None
             ever_live = ever_live or live_since is not None
-            if not ever_live:
+            if not ever_live or end.code == UNAUTHORISED:
                 report(Failed())
                 return end
             if live_since is not None and time.monotonic() - live_since > STEADY_SECONDS:
