@@ -10,7 +10,7 @@ ROOT = Path(__file__).parent.parent
 
 
 def version() -> str:
-    """`0.1.0+g3f2a9c1d`, with `.changed` for what is not committed; from an archive, what it says."""
+    """`0.1.0+g3f2a9c1d`, with `.changed` where not all is committed; an archive says its own."""
     if not (ROOT / ".git").exists():
         return _of_archive() or RELEASE
     try:
