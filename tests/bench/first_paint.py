@@ -12,52 +12,24 @@ The figures are for a warm database: a run that is not counted goes first.
 from __future__ import annotations
 
 import argparse
-import fcntl
-import os
-import pty
-import re
-import select
-import signal
 import statistics
-import struct
 import sys
-import termios
-import time
+import tempfile
+from collections.abc import Sequence
 
-ESCAPES = re.compile(rb"\x1b\[[0-9;:?<=>]*[a-zA-Z]")
+from tests.bench.terminal import terminal
+
 FIRST_PAINT, KEYS = b"Query results", b"F1 help"
 LIVE = (rb"\$[\d,.]+", rb"\d rows? ", rb"\d+ products? ", rb"over 1\.0 s", rb"\d+ of \d+")
-PATIENCE = 60.0
 
 
-def run(command: list[str]) -> tuple[float, float, float]:
+def run(command: Sequence[str]) -> tuple[float, float, float]:
     """Milliseconds to the first paint, to the keys and to live."""
-    started = time.perf_counter()
-    child, terminal = pty.fork()
-    if child == 0:
-        os.environ.update(TERM="xterm-256color", COLORTERM="truecolor")
-        fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
-        os.execvp(command[0], command)
-    drawn = b""
-    painted = usable = 0.0
-    try:
-        while time.perf_counter() - started < PATIENCE:
-            if select.select([terminal], [], [], 0.5)[0]:
-                drawn += os.read(terminal, 65536)
-            text = ESCAPES.sub(b"", drawn)
-            now = (time.perf_counter() - started) * 1000
-            if not painted and FIRST_PAINT in text:
-                painted = now
-            if not usable and KEYS in text:
-                usable = now
-            if all(re.search(sign, text) for sign in LIVE):
-                return painted, usable, now
-    finally:
-        # Killed, since it could not be asked: nobody reads what it draws while it ends.
-        os.kill(child, signal.SIGKILL)
-        os.waitpid(child, 0)
-        os.close(terminal)
-    sys.exit("the app never came alive")
+    with (
+        tempfile.TemporaryDirectory() as state,
+        terminal(command, {"XDG_STATE_HOME": state}) as shown,
+    ):
+        return shown.wait_for(FIRST_PAINT), shown.wait_for(KEYS), shown.wait_for(*LIVE)
 
 
 def main() -> None:

@@ -29,8 +29,9 @@ class Size:
     scale: float
     smoke: bool = False
 
-    def repeats(self, wanted: int) -> int:
-        return min(wanted, 4) if self.smoke else wanted
+    def repeats(self, wanted: int, *, smoke: int = 4) -> int:
+        """How many of `wanted` there are to be."""
+        return min(wanted, smoke) if self.smoke else wanted
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-from tests.bench.cases import calls, dashboard, in_process, policies
+from tests.bench.cases import app, calls, crowds, dashboard, in_process, policies, server
 from tests.bench.ground import Ground
 from tests.bench.result import Result
 
@@ -14,6 +14,14 @@ CASES: Mapping[str, Case] = {
     "in-process": in_process.run,
     "stdio": calls.over_stdio_run,
     "http": calls.over_http_run,
+    "http-clients": crowds.run,
     "policies": policies.run,
     "dashboard": dashboard.run,
+    "server-start": server.starts,
+    "server-memory": server.memory,
+    "app-start": app.starts,
+    "app-typing": app.typing,
+    "app-rest": app.rest,
+    "app-grid": app.grid,
+    "cold-start": app.cold,
 }
