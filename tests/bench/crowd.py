@@ -14,8 +14,6 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-_END = b"0\r\n\r\n"
-
 
 @dataclass(frozen=True, slots=True)
 class Call:
@@ -78,11 +76,13 @@ async def structured(call: Call) -> Mapping[str, Any]:
     reader, writer = await asyncio.open_connection(address.hostname, address.port)
     try:
         writer.write(call.request())
-        _, body = await _answer(reader)
+        head, body = await _answer(reader)
     finally:
         writer.close()
-    (event,) = (line for line in body.splitlines() if line.startswith(b"data: {"))
-    answer: Mapping[str, Any] = json.loads(event.removeprefix(b"data: "))
+    events = [line for line in body.splitlines() if line.startswith(b"data: {")]
+    if len(events) != 1:
+        raise SystemExit(f"{call.tool}: {head!r}\n{body!r:.500}")
+    answer: Mapping[str, Any] = json.loads(events[0].removeprefix(b"data: "))
     content: Mapping[str, Any] = answer["result"]["structuredContent"]
     return content
 
@@ -90,4 +90,8 @@ async def structured(call: Call) -> Mapping[str, Any]:
 async def _answer(reader: asyncio.StreamReader) -> tuple[bytes, bytes]:
     """Head and body, which is taken to come in chunks."""
     head = await reader.readuntil(b"\r\n\r\n")
-    return head, await reader.readuntil(_END)
+    chunks = []
+    while size := int(await reader.readuntil(b"\r\n"), 16):
+        chunks.append((await reader.readexactly(size + 2))[:-2])
+    await reader.readexactly(2)
+    return head, b"".join(chunks)

@@ -11,7 +11,7 @@ import signal
 import struct
 import termios
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -19,8 +19,13 @@ _ESCAPES = re.compile(rb"\x1b\[[0-9;:?<=>]*[a-zA-Z]")
 _PATIENCE = 120.0
 _QUIET_SECONDS = 0.05
 _LINES, _COLUMNS = 40, 120
-
-Drawn = Callable[[bytes], object]
+# The size too, since it is taken from there before the terminal is asked.
+_KIND = {
+    "TERM": "xterm-256color",
+    "COLORTERM": "truecolor",
+    "COLUMNS": str(_COLUMNS),
+    "LINES": str(_LINES),
+}
 
 
 @dataclass
@@ -76,8 +81,7 @@ def terminal(command: Sequence[str], environment: Mapping[str, str]) -> Iterator
     child, handle = pty.fork()
     if child == 0:
         fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", _LINES, _COLUMNS, 0, 0))
-        terminal_kind = {"TERM": "xterm-256color", "COLORTERM": "truecolor"}
-        os.execvpe(command[0], list(command), {**os.environ, **terminal_kind, **environment})
+        os.execvpe(command[0], list(command), {**os.environ, **_KIND, **environment})
     try:
         yield Terminal(child, started, handle)
     finally:

@@ -20,8 +20,7 @@ CASES: Mapping[str, Case] = {
     "server-start": server.starts,
     "server-memory": server.memory,
     "app-start": app.starts,
-    "app-typing": app.typing,
-    "app-rest": app.rest,
+    "app-use": app.use,
     "app-grid": app.grid,
     "cold-start": app.cold,
 }
