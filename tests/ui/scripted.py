@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from textual._context import visible_screen_stack
 from textual.widgets import Input, TextArea
 
 from tests.ui.scripted_operations import HEALTH, PLAN, POOL, SLOW
@@ -309,7 +310,9 @@ async def until(pilot: Pilot[Any], condition: Callable[[], object], seconds: flo
 
 def text_of(pilot: Pilot[Any]) -> str:
     """What is on the screen, as lines of text."""
-    # The screen has no public way to its text.
+    # The screen has no public way to its text. What it draws here is drawn no more: a card without
+    # the screens behind it would stay without them.
+    visible_screen_stack.set(pilot.app._background_screens)
     return "\n".join(line.text for line in pilot.app.screen._compositor.render_strips())
 
 
