@@ -29,6 +29,7 @@ def print_summary(backend: Backend, user: str | None) -> int:
     if user is None and backend.asks_for_user:
         sys.stderr.write(f"{WHO}\n")
         return EXIT_USAGE
+    sys.stderr.write("zava: asking the server …\n")
     try:
         text = asyncio.run(_summary(backend, user))
     except ToolError as error:
@@ -59,13 +60,13 @@ async def _summary(backend: Backend, user: str | None) -> str:
 async def _told(client: Client, identity: Identity) -> str:
     figures = revenue_figures(await client.query(REVENUE))
     lines = [f"Zava: {identity.display_name}, {', '.join(identity.stores) or 'no store'}"]
-    for title, figure in (
-        ("Today", figures.today),
-        ("7 days", figures.week),
-        ("30 days", figures.month),
+    for title, figure, before in (
+        ("Today", figures.today, "last week by this time"),
+        ("7 days", figures.week, "the 7 days before"),
+        ("30 days", figures.month, "the 30 days before"),
     ):
         change = fmt.change(figure.current, figure.previous).text
-        lines.append(f"{title:8} {fmt.money_headline(figure.current):>12}  {change}")
+        lines.append(f"{title:8} {fmt.money_headline(figure.current):>12}  {change} on {before}")
     if identity.stores:
         performance = await client.performance("7d", None)
         lines += [f"- {fmt.visible(insight.sentence)}" for insight in performance.insights]

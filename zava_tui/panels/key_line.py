@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 FIRST, LAST = "help", "quit"
 """The actions at either end of the line, which stay where there is no room for all."""
 BACK, PALETTE = "step_back", "command_palette"
-"""The last that goes, and the first."""
+"""They go last: the way back, and before it the way to everything else."""
 GAP = 2
 
 
@@ -71,7 +71,7 @@ class KeyLine(Static):
         widths = {key.action: self._text(key).cell_length for key in keys}
         dispensable = sorted(
             (key for key in keys if key.action not in {FIRST, LAST}),
-            key=lambda key: (key.action == BACK, -keys.index(key)),
+            key=lambda key: (key.action == BACK, key.action == PALETTE, -keys.index(key)),
         )
         while sum(widths[key.action] for key in keys) + GAP * (len(keys) - 1) > self.size.width:
             if not dispensable:

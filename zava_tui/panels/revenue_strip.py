@@ -22,13 +22,18 @@ if TYPE_CHECKING:
 PERIOD = 5.0
 """Seconds between two refreshes."""
 NO_FIGURE = "–"
-COMPARED_WITH = {"week": "on the 7 before", "month": "on the 30 before"}
+COMPARED_WITH = {
+    "week": ("on the 7 before", "prior 7 d"),
+    "month": ("on the 30 before", "prior 30 d"),
+}
+LAST_WEEK = ("on last week", "last week")
 
 
 class FigureCard(Static):
     """One figure: its value, how it changed, and its course."""
 
-    def __init__(self, title: str, compared_with: str, *, id: str) -> None:  # noqa: A002
+    def __init__(self, title: str, compared_with: Sequence[str], *, id: str) -> None:  # noqa: A002
+        """`compared_with` in words, and in fewer."""
         super().__init__("", markup=False, id=id)
         self.border_title = title
         self._title = title
@@ -50,9 +55,11 @@ class FigureCard(Static):
         change = styled(self._change)
         if self.has_class("-line"):
             return Content.assemble((f"{self._title} ", "$quiet"), value, "  ", change)
-        compared = Content.styled(f" {self._compared_with}", "$quiet")
-        if change.cell_length + compared.cell_length <= self.size.width:
-            change += compared
+        for words in self._compared_with:
+            compared = Content.styled(f" {words}", "$quiet")
+            if change.cell_length + compared.cell_length <= self.size.width:
+                change += compared
+                break
         course = Content.styled(fmt.sparkline(self._course, self.size.width), "$accent 70%")
         return Content("\n").join([value, change, course])
 
@@ -63,7 +70,7 @@ class RevenueStrip(Horizontal):
     def compose(self) -> ComposeResult:
         """The cards, the most wanted first."""
         for name, title in CARDS.items():
-            yield FigureCard(title, COMPARED_WITH.get(name, "on last week"), id=name)
+            yield FigureCard(title, COMPARED_WITH.get(name, LAST_WEEK), id=name)
 
     def show(self, figures: RevenueFigures) -> None:
         """Show new figures."""
