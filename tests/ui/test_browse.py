@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import date
 from functools import partial
 from typing import Any
@@ -20,7 +21,7 @@ from tests.ui.scripted import (
     until_live,
     until_shown,
 )
-from tests.ui.scripted_tables import COLUMNS
+from tests.ui.scripted_tables import COLUMNS, page_of
 from zava_tui.answers import Filter, Page, ToolError
 from zava_tui.filters import BadFilter, completions, examples, parsed
 from zava_tui.link_states import Live, Retrying
@@ -159,6 +160,23 @@ class TestFiltering:
             await pilot.press("slash", *"colour:red", "enter")
             await until_shown(pilot, "There is no column colour", "63.92")
             assert len(client.browsed) == 1
+
+    async def test_rows_beyond_empty_pages_are_found(self) -> None:
+        async with browsing() as (pilot, client):
+            last = page_of("customers", (), None, None)
+            pages = [
+                replace(last, rows=[], cursor="100"),
+                replace(last, rows=[], cursor="200"),
+                last,
+            ]
+
+            async def rare(_: str) -> Page:
+                return pages.pop(0)
+
+            client.on_browse = rare
+            await pilot.press("slash", *"nguy", "enter")
+            await until_shown(pilot, "Nguyen", "2 rows")
+            assert not pages
 
     async def test_keys_are_letters_in_the_line_and_escape_leaves_it(self) -> None:
         async with browsing() as (pilot, _):

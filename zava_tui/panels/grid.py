@@ -195,6 +195,14 @@ class ResultGrid(DataTable, inherit_bindings=False):
             null_rep=NULL,
         )
 
+    def action_cursor_table_start(self, select: bool = False) -> None:
+        """To the first row, in the same column."""
+        self.move_cursor(row=0)
+
+    def action_cursor_table_end(self, select: bool = False) -> None:
+        """To the last row, in the same column."""
+        self.move_cursor(row=self.row_count - 1)
+
     def share(self, room: int, chosen: Mapping[int, int] = NOTHING_CHOSEN) -> None:
         """Share so many cells among the columns anew; nothing else changes."""
         for column, width in zip(self.ordered_columns, self._shared(room, chosen), strict=True):

@@ -78,6 +78,10 @@ class WorkEditor(SqlEditor):
         """Take none of them."""
         self.offer([])
 
+    def on_blur(self) -> None:
+        """Nobody types here any more."""
+        self.offer([])
+
     def action_suggest(self) -> None:
         """Ask what may follow."""
         self.post_message(self.SuggestionsWanted())

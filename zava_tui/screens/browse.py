@@ -144,19 +144,23 @@ class BrowseScreen(ModeScreen):
         self._start(self._first_page(self.view))
 
     async def _first_page(self, view: View) -> None:
-        if await self._ask(view, None):
+        if await self._ask_until_rows(view):
             await self.browser.show(view, narrow=self.has_class("-narrow"))
             self._show_row()
             self.refresh_bindings()
 
     async def _next_page(self, view: View) -> None:
         before = len(view.rows)
-        if await self._ask(view, view.cursor):
-            rows = view.rows[before:]
-            self.browser.append(view, rows, narrow=self.has_class("-narrow"))
-            if not rows and view.cursor is not None:
-                # Pages of a rare condition may be empty and yet not the last.
-                await self._next_page(view)
+        if await self._ask_until_rows(view):
+            self.browser.append(view, view.rows[before:], narrow=self.has_class("-narrow"))
+
+    async def _ask_until_rows(self, view: View) -> bool:
+        """Whether a page has come; pages of a rare condition may be empty and yet not the last."""
+        before = len(view.rows)
+        while await self._ask(view, view.cursor):
+            if len(view.rows) > before or view.cursor is None:
+                return True
+        return False
 
     async def _ask(self, view: View, cursor: str | None) -> bool:
         """Whether a page has come; else the browser says why not."""
