@@ -163,12 +163,10 @@ class TestFiltering:
 
     async def test_rows_beyond_empty_pages_are_found(self) -> None:
         async with browsing() as (pilot, client):
+            await pilot.press("t", "t")
+            await until_shown(pilot, "n@example.com")
             last = page_of("customers", (), None, None)
-            pages = [
-                replace(last, rows=[], cursor="100"),
-                replace(last, rows=[], cursor="200"),
-                last,
-            ]
+            pages = [*(replace(last, rows=[], cursor=cursor) for cursor in ("100", "200")), last]
 
             async def rare(_: str) -> Page:
                 return pages.pop(0)
