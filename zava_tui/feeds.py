@@ -122,7 +122,7 @@ class Feeds:
             self._keep_asking(client)
         if not self._has_run:
             self._has_run = True
-            self.run_current()
+            self.run_query(self.statement)
         self._fed.search.ask()
 
     def _keep_asking(self, client: Client) -> None:
@@ -167,12 +167,8 @@ class Feeds:
 
     @property
     def statement(self) -> str:
-        """What is in the editor."""
+        """What is selected in the editor, or else all of it."""
         return self._fed.query.sql
-
-    def run_current(self) -> None:
-        """Run what is in the editor."""
-        self.run_query(self.statement)
 
     @property
     def is_query_running(self) -> bool:

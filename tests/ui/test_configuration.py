@@ -81,6 +81,15 @@ async def test_keys_are_what_was_chosen() -> None:
         assert app.focused is editor
 
 
+async def test_a_chosen_key_runs_the_statement_from_within_the_editor() -> None:
+    app, backend, _ = scripted_app(choices=Configuration(keys={"overview.run_query": "f9"}))
+    async with app.run_test(size=LARGE) as pilot:
+        await until_live(pilot)
+        before = len(backend.scripted_link.scripted.statements)
+        await pilot.press("e", "f9")
+        await until(pilot, lambda: len(backend.scripted_link.scripted.statements) > before)
+
+
 async def test_help_names_the_keys_that_were_chosen() -> None:
     app, _, _ = scripted_app(choices=Configuration(keys={"overview.editor": "ctrl+e,i"}))
     async with app.run_test(size=LARGE) as pilot:

@@ -44,7 +44,7 @@ class SqlEditor(TextArea):
     """An editor for one statement."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("f5,ctrl+enter", "run", "run"),
+        Binding("ctrl+enter", "run", "run", show=False),
     ]
 
     def __init__(self, text: str = BEST_SELLERS, *, id: str | None = "sql-editor") -> None:  # noqa: A002
@@ -98,8 +98,9 @@ class QueryPanel(Panel):
 
     @property
     def sql(self) -> str:
-        """What is in the editor."""
-        return self.query_one(SqlEditor).text
+        """What is selected in the editor, or else all of it."""
+        editor = self.query_one(SqlEditor)
+        return editor.selected_text or editor.text
 
     async def show(self, answer: ResultTable) -> None:
         """Show a result in place of the one before."""

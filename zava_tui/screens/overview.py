@@ -284,9 +284,9 @@ class OverviewScreen(ModeScreen):
         self.query("#hits OptionList").focus()
 
     def action_run_query(self) -> None:
-        """Run the statement in the editor."""
+        """Run the statement in the editor, or what is selected of it."""
         if self._feeds is not None:
-            self._feeds.run_current()
+            self._feeds.run_query(self._feeds.statement)
 
     @property
     def _is_typing(self) -> bool:
