@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -64,7 +65,16 @@ async def client(database: Database, settings: Settings) -> AsyncIterator[Client
 def text_of(result: CallToolResult) -> str:
     (part,) = result.content
     assert isinstance(part, TextContent)
-    return part.text
+    return part.text if result.is_error else undelimited(part.text)
+
+
+def undelimited(text: str) -> str:
+    """What stands between the tags that mark a result as data."""
+    start, _, rest = text.partition("\n")
+    data, _, end = rest.rpartition("\n")
+    assert re.fullmatch(r"<untrusted-data-[0-9a-f]{16}>", start)
+    assert end == start.replace("<", "</")
+    return data
 
 
 async def call(client: Client[Any], tool: str, **arguments: Any) -> dict[str, Any]:
@@ -106,7 +116,7 @@ async def test_a_query_comes_back_as_text_and_as_a_table(client: Client[Any]) ->
         "row_count": 1,
         "truncated": False,
     }
-    assert text_of(result) == "1 row.\nname,n,x\nTacoma,1.5,\n"
+    assert text_of(result) == "1 row.\nname,n,x\nTacoma,1.5,"
 
 
 async def test_the_table_can_be_left_out_of_the_text(client: Client[Any]) -> None:
@@ -144,7 +154,8 @@ async def test_an_error_has_a_code_a_sentence_and_a_hint(client: Client[Any]) ->
             "hint": 'Perhaps you meant to reference the column "stores.name".',
         }
     }
-    assert text_of(result).startswith("DATABASE_ERROR: column")
+    assert 'column "nme" does not exist' in text_of(result)
+    assert text_of(result).startswith("DATABASE_ERROR: ")
 
 
 @pytest.mark.parametrize(

@@ -103,6 +103,10 @@ class CatalogueSearch:
         """
         return await self._get(identity, request, "search", self._searched)
 
+    async def categories(self, identity: Identity) -> Sequence[str]:
+        """The categories' names."""
+        return await self._catalogue.categories(identity)
+
     async def similar(self, identity: Identity, request: SearchRequest) -> SearchAnswer:
         """Products like that whose SKU the request's query is, without itself.
 

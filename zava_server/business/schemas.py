@@ -35,6 +35,10 @@ class SchemaService:
         """
         return await self._kept.get(identity, tuple(names), lambda: self._computed(identity, names))
 
+    async def names(self, identity: Identity) -> Sequence[str]:
+        """The names of the tables the caller may read."""
+        return await self._schemas.readable(identity)
+
     async def _computed(self, identity: Identity, names: Sequence[str]) -> list[TableSchema]:
         readable = await self._schemas.readable(identity)
         if len(names) > _MOST_TABLES:

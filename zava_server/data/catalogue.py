@@ -210,6 +210,12 @@ class Catalogue:
             rows = await transaction.connection.fetch(sql.CATEGORY_NAMES)
         return [row["name"] for row in rows]
 
+    async def categories(self, identity: Identity) -> Sequence[str]:
+        """The categories' names."""
+        async with self._transactions.read_as(identity) as transaction:
+            rows = await transaction.connection.fetch(sql.CATEGORY_NAMES)
+        return [row["name"] for row in rows]
+
     async def coverage(self, identity: Identity, model: str) -> Coverage:
         """How much of the catalogue can be searched with this model.
 

@@ -251,6 +251,8 @@ def explained(error: asyncpg.PostgresError, sql: str) -> ZavaError:
             return AuthorizationError(f"You may not do this: {message}.")
     where = _position(error, sql)
     hint = _shortened(str(getattr(error, "hint", None) or ""))
+    if not hint and isinstance(error, asyncpg.UndefinedColumnError):
+        hint = "The schema of the table names its columns"
     return DatabaseError(f"{message}{where}.", f"{hint}." if hint else None)
 
 

@@ -11,8 +11,9 @@ from fastmcp.server.middleware import CallNext, Middleware, MiddlewareContext
 from fastmcp.tools.base import ToolResult
 from pydantic import ValidationError as PydanticValidationError
 
-from zava_server.infrastructure.errors import ValidationError, ZavaError, code_of
+from zava_server.infrastructure.errors import DatabaseError, ValidationError, ZavaError, code_of
 from zava_server.infrastructure.request_ids import request
+from zava_server.protocol.untrusted import delimited
 
 if TYPE_CHECKING:
     import mcp_types
@@ -99,5 +100,7 @@ def _bad_arguments(error: PydanticValidationError | ArgumentError) -> Validation
 
 def _result(code: str, message: str, hint: str | None) -> ToolResult:
     structured: dict[str, Any] = {"error": {"code": code, "message": message, "hint": hint}}
-    text = f"{code}: {message} {hint}" if hint else f"{code}: {message}"
+    # The database's own messages quote the values that they complain of.
+    said = delimited(message) if code == DatabaseError.code else message
+    text = f"{code}: {said} {hint}" if hint else f"{code}: {said}"
     return ToolResult(content=text, structured_content=structured, is_error=True)

@@ -48,6 +48,9 @@ day, and the slow movers worth a discount, with the money they tie up.
         time_period: Annotated[
             str, Field(description="The period of the drop, such as 30d or 2026-Q3.")
         ] = "30d",
+        category: Annotated[
+            str, Field(description="The category that fell, such as Plumbing; empty for all.")
+        ] = "",
     ) -> str:
         """Find out why sales fell: traffic or basket, which category, which product, since when."""
         return f"""\
@@ -56,7 +59,8 @@ Find out why sales of {_named(store)} fell in {time_period}.
    period before, against last year, or both? Fewer orders, smaller orders, more returns, fewer new
    or fewer returning customers? Do the insights call it more than chance?
 2. get_sales_trend over twice the time: since when, at once or slowly?
-3. get_top_products with by "decline": few products or all? One category? Then with that category.
+3. get_top_products with {_of_category(category)}by "decline": few products or all? One category?
+   Then with that category.
 4. get_stock_alerts with kind "out_of_stock": were the shelves empty?
 5. By weekday and hour: does it fall at some times only?
 Name the likeliest cause with its numbers and its share of the drop, what speaks against it, and
@@ -96,6 +100,10 @@ def _named(store: str) -> str:
 
 def _argument(store: str) -> str:
     return f'store "{store}", ' if store else ""
+
+
+def _of_category(category: str) -> str:
+    return f'category "{category}", ' if category else ""
 
 
 def _only_argument(store: str) -> str:
