@@ -28,10 +28,12 @@ class Size:
 
     scale: float
     smoke: bool = False
+    fewer: int = 1
+    """By how much less often, where there is much data."""
 
     def repeats(self, wanted: int, *, smoke: int = 4) -> int:
         """How many of `wanted` there are to be."""
-        return min(wanted, smoke) if self.smoke else wanted
+        return min(wanted, smoke) if self.smoke else max(1, wanted // self.fewer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,17 +63,34 @@ def directory() -> Iterator[Path]:
 
 @asynccontextmanager
 async def ground(size: Size, data_dir: Path | None) -> AsyncIterator[Ground]:
-    """Kept in `data_dir` for the next run, if there is one. The cache keeps no answers."""
+    """Of demo data, kept in `data_dir` for the next run, if there is one."""
     async with AsyncExitStack() as stack:
         if data_dir is None:
             data_dir = stack.enter_context(directory())
-        settings = Settings(data_dir=data_dir, cache_seconds=0)
+        settings = settings_of(data_dir)
         database = await stack.enter_async_context(open_database(settings, ignore_progress))
         assert database.owner is not None
         await prepare(database.owner, settings, ignore_progress, demo_scale=size.scale)
         embedder = choose_embedder(settings)
+        try:
+            await index_catalogue(database.owner, embedder)
+        finally:
+            await embedder.close()
+        yield await stack.enter_async_context(ground_on(database, settings, size))
+
+
+def settings_of(data_dir: Path) -> Settings:
+    """The cache keeps no answers."""
+    return Settings(data_dir=data_dir, cache_seconds=0)
+
+
+@asynccontextmanager
+async def ground_on(database: Database, settings: Settings, size: Size) -> AsyncIterator[Ground]:
+    """On a database that is filled."""
+    async with AsyncExitStack() as stack:
+        assert database.owner is not None
+        embedder = choose_embedder(settings)
         stack.push_async_callback(embedder.close)
-        await index_catalogue(database.owner, embedder)
         owner = await database.owner.connect()
         stack.push_async_callback(owner.close)
         pool = Pool(

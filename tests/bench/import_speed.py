@@ -36,6 +36,8 @@ from zava_server.data.embedded import EmbeddedPostgres
 STORES, PRODUCTS, HOUSEHOLDS, ORDERS, LINES = 450, 90_000, 2_500, 155_000, 1_500_000
 CATEGORIES, TYPES = 30, 300
 STORES_VISITED = 6
+REGION = 10
+"""One store in so many is the regional manager's."""
 
 # By key: all else would wade through rows that are not there yet.
 _READ = """
@@ -56,7 +58,9 @@ def money(cents: NDArray[np.int64]) -> pa.Array[Any]:
     return pa.array([f"{value // 100}.{value % 100:02}" for value in cents.tolist()])
 
 
-def make_files(directory: Path, scale: float) -> int:
+def make_files(
+    directory: Path, scale: float, *, stores_made: int = STORES, products_made: int = PRODUCTS
+) -> int:
     """Writes the files; returns how many order lines there are.
 
     The shape is a grocer's: few stores have most orders, a few categories most lines, an order has
@@ -72,20 +76,20 @@ def make_files(directory: Path, scale: float) -> int:
             arrow_csv.WriteOptions(quoting_style="needed"),
         )
 
-    stores = np.arange(STORES)
+    stores = np.arange(stores_made)
     write(
         "stores",
         store_code=codes("S", stores),
         name=codes("Store ", stores),
         location=codes("Town ", stores % 97),
-        is_online=["false"] * STORES,
-        time_zone=["America/New_York"] * STORES,
+        is_online=["false"] * stores_made,
+        time_zone=["America/New_York"] * stores_made,
     )
-    products = np.arange(PRODUCTS)
+    products = np.arange(products_made)
     popular = 1 / np.arange(1, CATEGORIES + 1) ** 1.3
-    category = random.choice(CATEGORIES, PRODUCTS, p=popular / popular.sum())
-    kind = category + CATEGORIES * random.integers(0, TYPES // CATEGORIES, PRODUCTS)
-    price = random.integers(50, 5_000, PRODUCTS)
+    category = random.choice(CATEGORIES, products_made, p=popular / popular.sum())
+    kind = category + CATEGORIES * random.integers(0, TYPES // CATEGORIES, products_made)
+    price = random.integers(50, 5_000, products_made)
     write(
         "products",
         sku=codes("P", products),
@@ -96,20 +100,20 @@ def make_files(directory: Path, scale: float) -> int:
         cost=money(price * 2 // 3),
         base_price=money(price),
     )
-    store_weights = 1 / np.arange(1, STORES + 1) ** 0.5
+    store_weights = 1 / np.arange(1, stores_made + 1) ** 0.5
     visited = random.choice(
-        STORES, (HOUSEHOLDS, STORES_VISITED), p=store_weights / store_weights.sum()
+        stores_made, (HOUSEHOLDS, STORES_VISITED), p=store_weights / store_weights.sum()
     )
     household = random.integers(0, HOUSEHOLDS, orders)
     store = visited[household, random.integers(0, STORES_VISITED, orders)]
-    pairs = np.unique(household * STORES + store)
+    pairs = np.unique(household * stores_made + store)
     write(
         "customers",
-        customer_code=codes("H", pairs // STORES),
-        store_code=codes("S", pairs % STORES),
-        first_name=codes("First", pairs // STORES),
-        last_name=codes("Last", pairs // STORES),
-        email=codes("household-", pairs // STORES),
+        customer_code=codes("H", pairs // stores_made),
+        store_code=codes("S", pairs % stores_made),
+        first_name=codes("First", pairs // stores_made),
+        last_name=codes("Last", pairs // stores_made),
+        email=codes("household-", pairs // stores_made),
     )
     second = random.integers(0, 365 * 86_400, orders)
     write(
@@ -121,8 +125,10 @@ def make_files(directory: Path, scale: float) -> int:
     )
     share = random.exponential(1, orders)
     order = np.sort(random.choice(orders, lines, p=share / share.sum()))
-    sold = 1 / np.arange(1, PRODUCTS + 1) ** 0.7
-    product = random.permutation(PRODUCTS)[random.choice(PRODUCTS, lines, p=sold / sold.sum())]
+    sold = 1 / np.arange(1, products_made + 1) ** 0.7
+    product = random.permutation(products_made)[
+        random.choice(products_made, lines, p=sold / sold.sum())
+    ]
     quantity = random.choice([1, 1, 1, 1, 2, 2, 3, 5, -1], lines)
     discount = random.choice([0, 0, 0, 5, 10, 25], lines)
     unit_price = price[product]
@@ -138,7 +144,13 @@ def make_files(directory: Path, scale: float) -> int:
         discount_percent=discount,
         total_amount=[f"{value / 100:.2f}" for value in total.tolist()],
     )
-    (directory / "users.csv").write_text("handle,role\nhead-office,head_office\n")
+    region = ";".join(f"S{number}" for number in range(0, stores_made, REGION))
+    (directory / "users.csv").write_text(
+        "handle,role,store_codes\n"
+        "head-office,head_office,\n"
+        "manager,store_manager,S0\n"
+        f"region,regional_manager,{region}\n"
+    )
     return lines
 
 

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-from tests.bench.cases import app, calls, crowds, dashboard, in_process, policies, server
+from tests.bench.cases import (
+    app,
+    calls,
+    chain,
+    crowds,
+    dashboard,
+    in_process,
+    policies,
+    server,
+    ten_times,
+)
 from tests.bench.ground import Ground
 from tests.bench.result import Result
 
@@ -17,6 +27,8 @@ CASES: Mapping[str, Case] = {
     "http-clients": crowds.run,
     "policies": policies.run,
     "dashboard": dashboard.run,
+    "ten-times": ten_times.run,
+    "chain": chain.run,
     "server-start": server.starts,
     "server-memory": server.memory,
     "app-start": app.starts,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime, time, timedelta
+from functools import partial
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -19,24 +20,52 @@ from zava_server.data.performance import Performance
 from zava_server.data.transactions import ReadTransactions
 
 _FROM_LINES = Path(__file__).with_name("dashboard_from_lines.sql").read_text()
+_WHO = ("seattle", "head-office")
 _LATEST = "SELECT max(order_date) FROM retail.orders"
 
 Figures = Mapping[str, float | int | None]
 
 
 async def run(ground: Ground) -> Sequence[Result]:
-    return [await _dashboard(ground, ground.users[who]) for who in ("seattle", "head-office")]
+    return await measure(ground, "")
 
 
-async def _dashboard(ground: Ground, user: Identity) -> Result:
+async def measure(ground: Ground, where: str) -> Sequence[Result]:
+    """A store's and the chain's; `where` says of which database."""
+    return [await _beside_lines(ground, ground.users[who], where) for who in _WHO]
+
+
+async def growth(small: Ground, large: Ground) -> Sequence[Result]:
+    """What more data add."""
+    found = []
+    for who in _WHO:
+        asked = [
+            partial((await _service(ground)).performance, ground.users[who], None, "12m")
+            for ground in (large, small)
+        ]
+        pair = await interleaved(
+            *asked,
+            warm_up=large.size.repeats(10),
+            repeats=large.size.repeats(60),
+        )
+        what = f"12 months of {who} from 10 × the data, against 1 ×"
+        found.append(pair.result(what, Target("ratio", 1.3)))
+    return found
+
+
+async def _service(ground: Ground) -> StorePerformanceService:
     now: datetime = await ground.owner.fetchval(_LATEST) + timedelta(seconds=1)
     transactions = ReadTransactions(
         ground.pool, ground.key, time_zone=ground.settings.time_zone, statement_seconds=30
     )
-    service = StorePerformanceService(Performance(transactions), lambda: now)
+    return StorePerformanceService(Performance(transactions), lambda: now)
+
+
+async def _beside_lines(ground: Ground, user: Identity, where: str) -> Result:
+    service = await _service(ground)
     answer = await service.performance(user, None, "12m")
     arguments = [user.store_ids, *_periods(answer, ground.settings.time_zone)]
-    what = f"12 months of {user.handle}, against the same from lines"
+    what = f"12 months of {user.handle}{where}, against the same from lines"
     rows = await ground.owner.fetch(_FROM_LINES, *arguments)
     equal(_told(answer), _counted(rows), what)
     pair = await interleaved(

@@ -21,14 +21,22 @@ _PLANS = ("enable_seqscan = on", "enable_seqscan = off", "max_parallel_workers_p
 
 
 async def run(ground: Ground) -> Sequence[Result]:
-    await ground.owner.execute("VACUUM (ANALYZE) retail.order_items")
-    manager = ground.users["seattle"]
     regional = next(u for u in ground.users.values() if u.role == "regional_manager")
+    return await measure(ground, ground.users["seattle"], regional, "")
+
+
+async def measure(
+    ground: Ground, manager: Identity, regional: Identity, where: str
+) -> Sequence[Result]:
+    """One store, some, and all; `where` says of which database."""
+    await ground.owner.execute("VACUUM (ANALYZE) retail.order_items")
     everything = ground.users["head-office"]
+    one = f"WHERE store_id = '{manager.store_ids[0]}'"
+    some = f"WHERE store_id IN ({_listed(regional)})"
     return [
-        await _beside_owner(ground, manager, f"WHERE store_id = '{manager.store_ids[0]}'", 1.05),
-        await _beside_owner(ground, regional, f"WHERE store_id IN ({_listed(regional)})", 1.15),
-        await _beside_owner(ground, everything, "", 1.05),
+        await _beside_owner(ground, manager, one, where, 1.05),
+        await _beside_owner(ground, regional, some, where, 1.15),
+        await _beside_owner(ground, everything, "", where, 1.05),
     ]
 
 
@@ -36,14 +44,16 @@ def _listed(user: Identity) -> str:
     return ", ".join(f"'{store_id}'" for store_id in user.store_ids)
 
 
-async def _beside_owner(ground: Ground, user: Identity, where: str, bound: float) -> Result:
+async def _beside_owner(
+    ground: Ground, user: Identity, condition: str, where: str, bound: float
+) -> Result:
     transactions = ReadTransactions(
         ground.pool,
         ground.key,
         time_zone=ground.settings.time_zone,
         statement_seconds=_SECONDS,
     )
-    what = f"sum over all lines of {user.handle}, against the owner"
+    what = f"sum over all lines of {user.handle}{where}, against the owner"
     async with (
         transactions.read_as(user) as transaction,
         ground.owner.transaction(isolation="repeatable_read", readonly=True),
@@ -53,7 +63,7 @@ async def _beside_owner(ground: Ground, user: Identity, where: str, bound: float
             transaction.received.allow(0)
             return await transaction.connection.fetchrow(_SQL)
 
-        baseline = await _owners_best(ground, _SQL + where)
+        baseline = await _owners_best(ground, _SQL + condition)
         equal(await ours(), await baseline(), what)
         pair = await interleaved(
             ours, baseline, warm_up=ground.size.repeats(5), repeats=ground.size.repeats(60)
