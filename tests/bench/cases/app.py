@@ -114,7 +114,7 @@ def _use(ground: Ground) -> Sequence[Result]:
 
 
 def _at_rest(ground: Ground, zava: Terminal, hello: Terminal) -> Sequence[Result]:
-    seconds = ground.size.repeats(20, smoke=1)
+    seconds = ground.size.repeats(15, smoke=1)
     zava.rest(seconds / 4)
     watched = [psutil.Process(shown.process) for shown in (zava, hello)]
     before = [_processor_seconds(process) for process in watched]

@@ -72,7 +72,7 @@ async def _beside_lines(ground: Ground, user: Identity, where: str) -> Result:
         lambda: service.performance(user, None, "12m"),
         lambda: ground.owner.fetch(_FROM_LINES, *arguments),
         warm_up=ground.size.repeats(2),
-        repeats=ground.size.repeats(15),
+        repeats=ground.size.repeats(9),
     )
     return pair.result(what, Target("ratio", 0.05))
 

@@ -10,7 +10,7 @@ from tests.bench.ground import Ground, ground
 from tests.bench.result import Result
 
 _WHERE = " at 10 ×"
-_FEWER = 4
+_FEWER = 8
 
 
 async def run(small: Ground) -> Sequence[Result]:
