@@ -29,7 +29,7 @@ _INITIALIZE = {
         "clientInfo": {"name": "bench", "version": "1"},
     },
 }
-_SETTLE_SECONDS = 2
+_SETTLE_SECONDS = 1
 _WARM_UP, _CALLS = 2_000, 8_000
 
 
