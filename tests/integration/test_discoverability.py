@@ -158,3 +158,14 @@ async def test_over_http_it_is_the_tokens_user_and_scopes_that_count(
             assert await completed(client, REVIEW, "store", "") == ["Tacoma"]
             assert await completed(client, SCHEMA, "table", "") == []
             assert "Plumbing" in await completed(client, DROP, "category", "")
+
+
+async def test_a_ready_server_tells_of_no_progress_of_its_own(client: Client[Any]) -> None:
+    told: list[float] = []
+
+    async def on_progress(progress: float, total: float | None, message: str | None) -> None:
+        told.append(progress)
+
+    await client.call_tool("whoami")
+    await client.call_tool("whoami", progress_handler=on_progress)
+    assert told == []

@@ -51,6 +51,8 @@ class ReadinessMiddleware(Middleware):
         ready = asyncio.ensure_future(self._session.ready())
         reported: Progress | None = None
         try:
+            # One that is ready already tells of no progress: the call has its own to tell of.
+            await asyncio.wait({ready}, timeout=_SECONDS_BETWEEN_REPORTS)
             while not ready.done():
                 now = self._session.progress
                 if now != reported and client is not None:

@@ -1,0 +1,1 @@
+"""The official conformance suite and the inspector against the real HTTP app: a command."""
