@@ -30,7 +30,7 @@ _INITIALIZE = {
     },
 }
 _SETTLE_SECONDS = 1
-_WARM_UP, _CALLS = 2_000, 8_000
+_WARM_UP, _CALLS = 2_000, 5_000
 
 
 async def starts(ground: Ground) -> Sequence[Result]:
