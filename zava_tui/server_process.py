@@ -8,6 +8,7 @@ import signal
 from typing import TYPE_CHECKING
 
 from zava_tui.child import Child
+from zava_tui.long_json import parsed_in_slices
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 LONGEST_LINE = 64 * 2**20
 """Bytes; a message is one line, and the server caps its results well below this."""
+LONG_LINE = 2**18
+"""Bytes from which on parsing a message at once would hold the event loop for milliseconds."""
 GRACE_SECONDS = 0.7
 """How long a child may take to end by itself after its input was closed."""
 KILL_SECONDS = 5.0
@@ -151,6 +154,8 @@ class ServerProcess:
         from mcp.shared.message import SessionMessage
         from mcp_types import jsonrpc_message_adapter
 
+        from zava_tui.held_rows import hold_rows
+
         received, to_session = anyio.create_memory_object_stream[SessionMessage | Exception](0)
         from_session, to_send = anyio.create_memory_object_stream[SessionMessage](0)
         gone = (anyio.BrokenResourceError, anyio.ClosedResourceError)
@@ -159,11 +164,17 @@ class ServerProcess:
             async with received:
                 with contextlib.suppress(*gone):
                     async for line in self.lines():
-                        await received.send(parse(line))
+                        await received.send(await parse(line))
 
-        def parse(line: bytes) -> SessionMessage | Exception:
+        async def parse(line: bytes) -> SessionMessage | Exception:
             try:
-                return SessionMessage(jsonrpc_message_adapter.validate_json(line, by_name=False))
+                if len(line) < LONG_LINE:
+                    message = jsonrpc_message_adapter.validate_json(line, by_name=False)
+                else:
+                    parts = await parsed_in_slices(line.decode())
+                    hold_rows(parts)
+                    message = jsonrpc_message_adapter.validate_python(parts, by_name=False)
+                return SessionMessage(message)
             except ValueError as error:
                 return error
 
