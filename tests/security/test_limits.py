@@ -376,7 +376,7 @@ def growth_of(pid: int) -> Iterator[Callable[[], int]]:
 async def end_backend(
     database: Database, function: str, marker: str, running: asyncio.Task[Any]
 ) -> None:
-    """Ends the statement with `marker` in it; a signal between its steps is lost, so until it has."""
+    """Signals the statement with `marker` in it until it ends; between its steps one is lost."""
     assert database.owner is not None
     owner = await database.owner.connect()
     async with asyncio.timeout(25):
