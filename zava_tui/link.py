@@ -31,6 +31,8 @@ FIRST_PAUSE = 1.0
 LONGEST_PAUSE = 15.0
 STEADY_SECONDS = 30.0
 """A link that was live this long starts over with the shortest pause."""
+CLOSING_SECONDS = 2.0
+"""How long a session that has ended may take to close."""
 LAST_WORDS_SECONDS = 0.5
 """How long a server whose output has ended may take to say why."""
 
@@ -124,7 +126,7 @@ class SupervisedLink(ABC):
 
         end = ToolError(DISCONNECTED, "server stopped")
         try:
-            async with mcp.Client(transport) as session:
+            async with asyncio.timeout(None) as closing, mcp.Client(transport) as session:
                 client = McpClient(session)
                 # Not raised: errors would leave the session's task groups as exception groups.
                 try:
@@ -135,6 +137,8 @@ class SupervisedLink(ABC):
                     self._client = client
                     report(Live(identity, log))
                     await _first_set(ended or client.disconnected, self._reopening)
+                # A call that is still waited for would keep the session from closing.
+                closing.reschedule(asyncio.get_running_loop().time() + CLOSING_SECONDS)
         except* (OSError, httpx2.HTTPError, mcp.MCPError) as errors:
             end = ToolError(DISCONNECTED, _first(errors))
         return end

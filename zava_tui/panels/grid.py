@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from zava_tui.panels.cells import CellFormat
 
-MEASURED_ROWS, MEASURED_CELLS = 1_000, 5_000
+MEASURED_ROWS, MEASURED_CELLS = 2_000, 10_000
 """A column's width and decimals are taken from so many rows, from fewer if they have many cells."""
 LONGEST_SHOWN = 200
 """Characters of a cell that a grid looks at: more than any terminal has room for."""
