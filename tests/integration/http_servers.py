@@ -70,7 +70,7 @@ def http_server(
                 env={**os.environ, **(environment or {})},
             )
         try:
-            base, token = _announced(process, output)
+            base, token = _announced(process, output, with_token="--user" in words)
             yield HttpServer(process, base, token, output)
         finally:
             # Its workers end with it, as after a crash.
@@ -78,7 +78,10 @@ def http_server(
             process.wait()
 
 
-def _announced(process: subprocess.Popen[bytes], output: Path) -> tuple[str, str | None]:
+def _announced(
+    process: subprocess.Popen[bytes], output: Path, *, with_token: bool
+) -> tuple[str, str | None]:
+    """Its address, and the token that it prints after that for a user."""
     deadline = time.monotonic() + START_SECONDS
     mark = "zava-server: serving at "
     while time.monotonic() < deadline and process.poll() is None:
@@ -86,7 +89,7 @@ def _announced(process: subprocess.Popen[bytes], output: Path) -> tuple[str, str
         said = [line for line in lines if line.startswith(mark)]
         if said:
             tokens = [line for line in lines if line.startswith("eyJ")]
-            if tokens or not any("a token for" in line for line in lines):
+            if tokens or not with_token:
                 base = said[0].removeprefix(mark).removesuffix("/mcp")
                 return base, tokens[0] if tokens else None
         time.sleep(0.05)
