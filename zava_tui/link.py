@@ -200,17 +200,30 @@ class RemoteLink(SupervisedLink):
         self._token = token
 
     async def _hold(self, report: Report) -> ToolError:
+        refused = asyncio.Event()
+        holding = asyncio.create_task(self._session(report, refused))
+        noticing = asyncio.create_task(refused.wait())
+        try:
+            await asyncio.wait({holding, noticing}, return_when=asyncio.FIRST_COMPLETED)
+            if refused.is_set():
+                # A refusal holds, however long the session takes to close.
+                await asyncio.wait({holding}, timeout=CLOSING_SECONDS)
+                return self._refused()
+            return await holding
+        finally:
+            noticing.cancel()
+            holding.cancel()
+
+    async def _session(self, report: Report, refused: asyncio.Event) -> ToolError:
+        """Hold one session; `refused` is set as soon as the token is."""
         await load("mcp", "mcp.client.streamable_http")
         import httpx2
         from mcp.client.streamable_http import streamable_http_client
 
-        refused = False
-
         async def note(response: httpx2.Response) -> None:
             # Of a refusal the SDK says only that the server answered with an error.
-            nonlocal refused
             if response.status_code == httpx2.codes.UNAUTHORIZED:
-                refused = True
+                refused.set()
                 if self._client is not None:
                     self._client.disconnected.set()
 
@@ -221,8 +234,6 @@ class RemoteLink(SupervisedLink):
         ) as http:
             transport = streamable_http_client(self._url, http_client=http)
             end = await self._talk(transport, report)
-        if refused:
-            return self._refused()
         if end.code != DISCONNECTED:
             return end
         if self._client is not None:

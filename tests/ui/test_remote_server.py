@@ -49,3 +49,18 @@ async def test_a_token_that_was_revoked_is_said_to_be_refused(
             await until_shown(
                 pilot, "✖ No server", "The token was refused by the server", seconds=PATIENCE
             )
+
+
+async def test_a_token_that_is_revoked_meanwhile_is_said_to_be_refused_and_the_data_stay(
+    database: Database, settings: Settings
+) -> None:
+    token = await issued(settings, "seattle")
+    with http_server(settings) as server:
+        app = ZavaApp(RemoteBackend(server.mcp, token))
+        async with app.run_test(size=SIZE) as pilot:
+            await until_shown(pilot, "● live", " rows · ", seconds=PATIENCE)
+            await end_token(settings, id_of(token))
+            await until_shown(
+                pilot, "The token was refused by the server", "--token.", seconds=PATIENCE
+            )
+            assert app.overview.query("#results DataTable")
