@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import math
-import re
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -12,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 
 from zava_server.data.chunks import Chunks
+from zava_server.data.json_rows import row_decoder
 from zava_server.data.result_budget import ResultBudget, SharedCells
 from zava_server.data.trouble import trouble
 from zava_server.infrastructure.errors import (
@@ -28,7 +26,6 @@ if TYPE_CHECKING:
     from asyncpg.pool import PoolConnectionProxy
 
 _ROWS_A_FETCH = 500
-_EXACT_DIGITS = 15
 # Messages quote values, and those can be as long as a value may be.
 _LONGEST_MESSAGE = 1000
 
@@ -99,24 +96,30 @@ class _Intake:
         self._rows = rows
         self._max_rows = max_rows
         self._max_bytes = max_bytes
-        self._decode = _decoder(columns)
+        self._decoded = row_decoder([column.type for column in columns])
         self._shared = SharedCells()
         self._budget = ResultBudget(max_bytes)
 
     def is_full_after(self, chunk: Sequence[Sequence[str | None]]) -> bool:
         """Whether some of these did not fit any more. Raises ResultTooLarge, RecursionError."""
-        rows, decode, shared = self._rows, self._decode, self._shared
+        lines = self._admitted(chunk)
+        self._rows.extend(map(self._shared.row, self._decoded(lines)))
+        return len(lines) < len(chunk)
+
+    def _admitted(self, chunk: Sequence[Sequence[str | None]]) -> Sequence[str]:
+        lines: list[str] = []
         for (line,) in chunk:
             if line == _ROW_TOO_LARGE:
                 raise _row_too_large(self._max_bytes)
-            if line is None or len(rows) == self._max_rows:
-                return True
+            taken = len(self._rows) + len(lines)
+            if line is None or taken == self._max_rows:
+                break
             if not self._budget.admits(line):
-                if not rows:
+                if not taken:
                     raise _row_too_large(self._max_bytes)
-                return True
-            rows.append(shared.row(decode(line)))
-        return False
+                break
+            lines.append(line)
+        return lines
 
 
 def _rendering(sql: str, columns: int, limit: int) -> str:
@@ -136,102 +139,6 @@ def _rendering(sql: str, columns: int, limit: int) -> str:
 {sql}
             ) AS {alias} LIMIT {limit} OFFSET 0
         ) AS r"""  # noqa: S608 - the caller's statement is the point
-
-
-# A column of these holds no JSON of the caller's.
-_PLAIN_TYPES = frozenset({
-    "bool", "int2", "int4", "int8", "float4", "float8", "text", "varchar", "bpchar", "uuid", "date",
-    "time", "timetz", "timestamp", "timestamptz", "interval", "bytea", "vector",
-})  # fmt: skip
-_LONGEST_INTEGER = 1_000
-# MCP clients read JSON 200 levels deep, the answer's own included, and wait for ever for the rest.
-_DEEPEST = 100
-_HALF_OF_A_PAIR = re.compile(r"\\u[dD][89a-fA-F]")
-
-
-class _LongNumber(str):
-    """A number with more digits than JSON readers keep."""
-
-    __slots__ = ()
-
-
-def _parse_exact(text: str) -> float | _LongNumber:
-    digits = text.lower().partition("e")[0].lstrip("-0.").replace(".", "")
-    return _parse_float(text) if len(digits) <= _EXACT_DIGITS else _LongNumber(text)
-
-
-def _parse_exact_int(text: str) -> int | _LongNumber:
-    return int(text) if len(text.lstrip("-")) <= _EXACT_DIGITS else _LongNumber(text)
-
-
-def _parse_float(text: str) -> Any:
-    """The number, or its text where a float would be infinite."""
-    number = float(text)
-    return number if math.isfinite(number) else text
-
-
-def _parse_int(text: str) -> Any:
-    """The number, or its text where Python reads no more digits."""
-    return int(text) if len(text) <= _LONGEST_INTEGER else text
-
-
-def _decoder(columns: Sequence[Column]) -> Any:
-    """Turns a line of `row_to_json` into a row.
-
-    Only `numeric` holds more digits than a JSON number keeps, and becomes a string then. A caller's
-    JSON may hold what no other type does: numbers beyond all floats, halves of surrogate pairs.
-    """
-    if all(column.type in _PLAIN_TYPES for column in columns):
-        return lambda line: list(json.loads(line).values())
-    numeric = [column.type.startswith("numeric") for column in columns]
-
-    def decode(line: str) -> list[Any]:
-        if any(numeric):
-            cells = json.loads(line, parse_float=_parse_exact, parse_int=_parse_exact_int).values()
-            row = [
-                cell if exact else _as_numbers(cell)
-                for cell, exact in zip(cells, numeric, strict=True)
-            ]
-        else:
-            row = list(json.loads(line, parse_float=_parse_float, parse_int=_parse_int).values())
-        if _HALF_OF_A_PAIR.search(line):
-            row = _whole_characters(row)
-        if line.count("[") + line.count("{") > _DEEPEST and _is_deeper(row, _DEEPEST):
-            raise RecursionError
-        return row
-
-    return decode
-
-
-def _as_numbers(value: Any) -> Any:
-    if isinstance(value, _LongNumber):
-        text = str(value)
-        return _parse_float(text) if any(c in text for c in ".eE") else _parse_int(text)
-    if isinstance(value, list):
-        return [_as_numbers(item) for item in value]
-    if isinstance(value, dict):
-        return {name: _as_numbers(item) for name, item in value.items()}
-    return value
-
-
-def _is_deeper(value: Any, levels: int) -> bool:
-    """Whether more than so many lists and objects stand inside each other."""
-    if isinstance(value, dict):
-        value = value.values()
-    elif not isinstance(value, list):
-        return False
-    return levels == 0 or any(_is_deeper(item, levels - 1) for item in value)
-
-
-def _whole_characters(value: Any) -> Any:
-    """The value with a replacement character for each half of a pair, which UTF-8 cannot hold."""
-    if isinstance(value, str):
-        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    if isinstance(value, list):
-        return [_whole_characters(item) for item in value]
-    if isinstance(value, dict):
-        return {_whole_characters(name): _whole_characters(v) for name, v in value.items()}
-    return value
 
 
 def _row_too_large(max_bytes: int) -> ResultTooLarge:

@@ -6,6 +6,7 @@ import asyncio
 import csv
 import io
 import json
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
 from fastmcp.tools.base import ToolResult
@@ -31,6 +32,7 @@ TABLE_SCHEMA: dict[str, Any] = {
 # The text is for a model, which reads no megabytes; copies of it on its way out take five times
 # its size.
 _MOST_TEXT = 1024 * 1024
+_ROWS_AT_ONCE = 100
 
 
 async def table_result(table: Table, elapsed_ms: float, *, text: bool) -> ToolResult:
@@ -56,19 +58,40 @@ async def table_result(table: Table, elapsed_ms: float, *, text: bool) -> ToolRe
 
 def as_csv(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     """Comma separated values; NULL is empty, JSON values are JSON. Cut, and said so, at 1 MB."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(header)
-    for row in rows:
-        writer.writerow([_cell(value) for value in row])
-        if out.tell() > _MOST_TEXT:
-            shown = out.getvalue()[:_MOST_TEXT]
+    parts: list[str] = []
+    left = _MOST_TEXT
+    lines = chain([header], rows)
+    while some := list(islice(lines, _ROWS_AT_ONCE)):
+        parts.append(_lines(some))
+        left -= len(parts[-1])
+        if left < 0:
+            shown = "".join(parts)[:_MOST_TEXT]
             return f"{shown}...\nThe text ends here, the structured content goes on.\n"
+    return "".join(parts)
+
+
+def _lines(rows: Sequence[Sequence[Any]]) -> str:
+    texts = [[cell if type(cell) is str else _text(cell) for cell in row] for row in rows]
+    # Joined, where no cell needs quotes: csv takes 3 ms more of 20 for 1,000 rows of 8 cells.
+    joined = "\n".join(map(",".join, texts))
+    width = len(texts[0])
+    is_sure = (
+        width > 1
+        and joined.count(",") == len(texts) * (width - 1)
+        and joined.count("\n") == len(texts) - 1
+        and not any(mark in joined for mark in '"\r')
+    )
+    if is_sure:
+        return f"{joined}\n"
+    out = io.StringIO()
+    csv.writer(out, lineterminator="\n").writerows(texts)
     return out.getvalue()
 
 
 _AS_JSON = frozenset({list, dict, bool})
 
 
-def _cell(value: Any) -> Any:
-    return json.dumps(value) if type(value) in _AS_JSON else value
+def _text(cell: Any) -> str:
+    if cell is None:
+        return ""
+    return json.dumps(cell) if type(cell) in _AS_JSON else str(cell)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from zava_server.data.guard import growth
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 # Characters that are checked in a few milliseconds, whatever they are.
 _SHORT = 1_000
+# How many of those that passed are known again.
+_STATEMENTS_KEPT = 256
 # Characters of a statement that are kept, without its literals, for those who watch.
 _READABLE = 16 * 1024
 
@@ -50,13 +53,15 @@ class SqlGuard:
     def __init__(self, policy: SqlPolicy) -> None:
         self._policy = policy
         self._walker = Walker(policy, CHECKS)
+        # Screens and agents ask the same again and again.
+        self._check_short = lru_cache(_STATEMENTS_KEPT)(self.check)
         # One thread: memory that threads have freed stays with each of them.
         self._aside = ThreadPoolExecutor(max_workers=1, thread_name_prefix="guard")
 
     async def check_aside(self, sql: str) -> CheckedStatement:
         """As `check`, while the event loop goes on: a long statement is read in a thread."""
         if len(sql) <= _SHORT:
-            return self.check(sql)
+            return self._check_short(sql)
         return await asyncio.get_running_loop().run_in_executor(self._aside, self.check, sql)
 
     def check(self, sql: str) -> CheckedStatement:
