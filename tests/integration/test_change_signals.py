@@ -5,29 +5,24 @@ from __future__ import annotations
 import asyncio
 import re
 import signal
-import socket
-import subprocess
-from collections.abc import AsyncIterator, Iterable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
 from dataclasses import asdict
 from decimal import Decimal
-from pathlib import Path
-from shutil import which
 from typing import Any
 from uuid import uuid4
 
 import asyncpg
 import pytest
 
-from tests.conftest import skip_without
 from tests.integration.embedded_processes import reachable_directory
+from tests.integration.pgbouncer import pooler
 from tests.integration.postgres_servers import HOST, PostgresServer, backed_up
 from tests.integration.states import until, until_it_is
 from tests.integration.tcp_proxy import TcpProxy
 from zava_server.backend import Backend
 from zava_server.business.catalogue_search import SearchRequest
 from zava_server.data.change_listener import ChangeListener, database_id
-from zava_server.data.embedded.account import Account
 from zava_server.data.endpoint import Endpoint
 from zava_server.infrastructure.cache.changes import SCHEMA, TOPICS, Changes
 from zava_server.infrastructure.cache.memory import MemoryStore
@@ -282,37 +277,8 @@ async def test_a_standby_is_not_believed_and_its_promotion_is_noticed(
         standby.stop(signal.SIGQUIT)
 
 
-@contextmanager
-def pooler(primary: PostgresServer, place: Path) -> Iterator[int]:
-    """PgBouncer in transaction mode; its port."""
-    program = which("pgbouncer")
-    if program is None:
-        skip_without("pgbouncer")
-    with socket.socket() as free:
-        free.bind((HOST, 0))
-        port: int = free.getsockname()[1]
-    configuration = place / "pgbouncer.ini"
-    configuration.write_text(
-        f"[databases]\n* = host={HOST} port={primary.port} user=zava_app\n[pgbouncer]\n"
-        f"listen_addr = {HOST}\nlisten_port = {port}\nauth_type = any\n"
-        "pool_mode = transaction\nunix_socket_dir =\n"
-        "ignore_startup_parameters = extra_float_digits\n"
-        "[users]\n"
-    )
-    account = Account.current()
-    account.give(configuration)
-    process = subprocess.Popen(
-        [program, "-q", configuration], cwd="/", stderr=subprocess.DEVNULL, **account.switch
-    )
-    try:
-        yield port
-    finally:
-        process.terminate()
-        process.wait(10)
-
-
 async def test_a_pooler_that_passes_no_signals_on_is_not_believed(primary: PostgresServer) -> None:
-    with reachable_directory() as place, pooler(primary, place) as port:
+    with reachable_directory() as place, pooler(primary.port, place) as port:
         ear = Ear(endpoint_at(port))
         async with ear.listener.running():
             await until(lambda: "pooler" in str(ear.changes.silence))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 import asyncpg
@@ -79,11 +80,11 @@ class Endpoint:
         return Hosts(places or [{"dsn": self.url}], wanted)
 
     async def connect(self) -> asyncpg.Connection:
-        """One connection.
+        """One connection, which keeps no statements: a pooler may lie between.
 
         Raises DatabaseUnavailable when there is no way in.
         """
-        return await self.reaching(self.hosts().connect)
+        return await self.reaching(partial(self.hosts().connect, statement_cache_size=0))
 
     async def reaching(self, connect: Callable[[], Awaitable[T]]) -> T:
         """Runs `connect`, turning what can go wrong on the way into one sentence."""
