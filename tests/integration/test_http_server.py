@@ -329,27 +329,6 @@ async def test_calls_are_answered_before_a_server_that_is_stopped_leaves(
             assert await stopping == 0
 
 
-async def test_a_worker_that_dies_is_replaced_while_the_others_serve(
-    settings: Settings, operator: str
-) -> None:
-    with http_server(settings, "--workers", "2") as server:
-        supervisor = psutil.Process(server.process.pid)
-        workers = supervisor.children()
-        assert len(workers) == 2
-        workers[0].kill()
-        async with client_of(server.mcp, operator) as client:
-            for _ in range(20):
-                assert (await content(client, "whoami"))["user"] == "head-office"
-        await until(lambda: server.said().count("is started again") == 1)
-
-        def two_again() -> bool:
-            running = {child.pid for child in supervisor.children()}
-            return len(running) == 2 and workers[0].pid not in running
-
-        await until(two_again)
-        assert await server.stop() == 0
-
-
 async def test_workers_end_with_their_supervisor(settings: Settings, operator: str) -> None:
     with http_server(settings, "--workers", "2") as server:
         workers = psutil.Process(server.process.pid).children()
