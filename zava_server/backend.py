@@ -13,6 +13,7 @@ import structlog
 from zava_server.data.directory import Directory
 from zava_server.data.identity import find_user, list_users, unknown_user
 from zava_server.data.pool import DRIVER_ERRORS, Pool
+from zava_server.data.replicas import Replicas
 from zava_server.data.self_check import refuse_unsafe_role
 from zava_server.data.signing_keys import KeyFile
 from zava_server.data.tokens import SCOPES
@@ -38,8 +39,12 @@ from zava_server.wiring import wire
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
+    from contextlib import AbstractAsyncContextManager
+
+    import asyncpg
 
     from zava_server.business.operations import Operations
+    from zava_server.data.endpoint import Endpoint
     from zava_server.data.identity import Identity
     from zava_server.infrastructure.settings import Settings
     from zava_server.protocol.session import Services
@@ -227,9 +232,13 @@ class Backend:
         if settings.user is not None or not self._many:
             user = await _find(settings.user, pool, key)
         cache = await stack.enter_async_context(open_cache(settings, database.app, pool))
+        replicas = None
+        if database.replicas is not None:
+            replicas = await stack.enter_async_context(_replicas(database.replicas, settings))
         services = wire(
             settings,
             pool=pool,
+            replicas=replicas,
             key=key,
             embedder=embedder,
             cache=cache,
@@ -262,7 +271,23 @@ def _nobody() -> AuthorizationError:
 async def _check(database: Database) -> None:
     connection = await database.app.connect()
     try:
-        await check_prepared(connection)
-        await refuse_unsafe_role(connection)
+        await _refuse_unfit(connection)
     finally:
         await connection.close()
+
+
+async def _refuse_unfit(connection: asyncpg.Connection) -> None:
+    await check_prepared(connection)
+    await refuse_unsafe_role(connection)
+
+
+def _replicas(endpoint: Endpoint, settings: Settings) -> AbstractAsyncContextManager[Replicas]:
+    """Each of them is looked at before it serves."""
+    pool = Pool(
+        endpoint,
+        min_size=0,
+        max_size=settings.pool_max_size,
+        acquire_seconds=settings.pool_acquire_seconds,
+        check=_refuse_unfit,
+    )
+    return Replicas(pool, most_seconds=settings.read_max_lag_seconds).running()

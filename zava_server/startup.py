@@ -53,6 +53,8 @@ class Database:
     owner: Endpoint | None
     revive: Callable[[], Awaitable[None]] | None
     """Starts the embedded server again where it has died; None for a server that is not ours."""
+    replicas: Endpoint | None = None
+    """Likewise as zava_app, for reads that may be a little old."""
 
     @property
     def embedded(self) -> bool:
@@ -67,13 +69,18 @@ async def open_database(settings: Settings, report: ReportProgress) -> AsyncIter
     Raises DatabaseUnavailable or ValidationError when there is none to be had.
     """
     if settings.database_url is not None:
-        admin = settings.admin_database_url
+        admin, replicas = settings.admin_database_url, settings.read_database_url
         yield Database(
             Endpoint.from_url(settings.database_url.get_secret_value(), "ZAVA_DATABASE_URL"),
             Endpoint.from_url(admin.get_secret_value(), "ZAVA_ADMIN_DATABASE_URL")
             if admin
             else None,
             revive=None,
+            replicas=Endpoint.from_url(
+                replicas.get_secret_value(), "ZAVA_READ_DATABASE_URL", for_reads=True
+            )
+            if replicas
+            else None,
         )
         return
     place, since = str(settings.data_dir), datetime.now(UTC)

@@ -14,6 +14,7 @@ from zava_server.business.metric_sources import (
     health_metrics,
     pool_metrics,
     query_metrics,
+    replica_metrics,
 )
 from zava_server.business.operations import Operations
 from zava_server.business.query_plans import QueryPlanService
@@ -41,6 +42,7 @@ from zava_server.protocol.session import Services
 
 if TYPE_CHECKING:
     from zava_server.data.pool import Pool
+    from zava_server.data.replicas import Replicas
     from zava_server.data.signing_keys import Signer
     from zava_server.infrastructure.cache.cache import Cache
     from zava_server.infrastructure.embedders.embedder import CachedEmbedder
@@ -52,6 +54,7 @@ def wire(
     settings: Settings,
     *,
     pool: Pool,
+    replicas: Replicas | None = None,
     key: Signer,
     embedder: CachedEmbedder,
     cache: Cache,
@@ -67,11 +70,15 @@ def wire(
         statement_seconds=settings.statement_timeout_seconds,
         log=StatementLog(monitor),
     )
+    # What is kept in the cache is read where changes are told of.
+    fresh_enough = transactions.on_replicas(replicas)
     catalogue = Catalogue(transactions.logged_as("search"))
     performance = Performance(transactions.logged_as("performance"))
-    queries = SalesQueries(transactions, max_bytes=settings.max_result_bytes)
+    queries = SalesQueries(fresh_enough, max_bytes=settings.max_result_bytes)
     guard = SqlGuard(RETAIL_POLICY)
-    operations = Operations(pool, catalogue, embedder, embedded_database=embedded_database)
+    operations = Operations(
+        pool, catalogue, embedder, embedded_database=embedded_database, replicas=replicas
+    )
     health = HealthService(pool, key, operations, embedder, cache, settings.data_dir)
     metrics = Metrics()
     for source in (
@@ -82,14 +89,17 @@ def wire(
         health_metrics(health),
     ):
         metrics.register(source)
+    if replicas is not None:
+        metrics.register(replica_metrics(replicas))
+        health.watch(replicas)
     return Services(
         sales_queries=SalesQueryService(guard, queries, monitor),
-        query_plans=QueryPlanService(guard, Plans(transactions.logged_as("explain")), monitor),
+        query_plans=QueryPlanService(guard, Plans(fresh_enough.logged_as("explain")), monitor),
         catalogue_search=CatalogueSearch(catalogue, embedder, cache),
         schemas=SchemaService(Schemas(transactions.logged_as("schemas")), cache),
         stores=Stores(transactions.logged_as("stores")),
         browsing=BrowsingService(
-            Browsing(transactions.logged_as("browse")), ZoneInfo(settings.time_zone)
+            Browsing(fresh_enough.logged_as("browse")), ZoneInfo(settings.time_zone)
         ),
         store_performance=StorePerformanceService(performance, cache=cache),
         sales_trend=SalesTrendService(performance, cache=cache),

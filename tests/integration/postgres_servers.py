@@ -7,14 +7,17 @@ import shutil
 import signal
 import socket
 import subprocess
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import asyncpg
 import psutil
 
-from tests.integration.embedded_processes import eventually
+from tests.integration.embedded_processes import eventually, reachable_directory
 from zava_server.data.embedded import binaries
 from zava_server.data.embedded.account import Account
+from zava_server.startup import Database
 
 HOST = "127.0.0.1"
 
@@ -150,3 +153,17 @@ async def backed_up(owner: asyncpg.Connection, data: Path, place: Path) -> Postg
     for path in (copied, *copied.rglob("*")):
         account.give(path)
     return PostgresServer(copied)
+
+
+@asynccontextmanager
+async def copy_of(database: Database) -> AsyncIterator[PostgresServer]:
+    """A server of one's own with the retailer in it: a backup of the embedded one."""
+    assert database.owner is not None
+    assert database.owner.directory is not None
+    owner = await database.owner.connect()
+    with reachable_directory() as place:
+        server = await backed_up(owner, database.owner.directory / "postgres", place)
+        await owner.close()
+        server.start()
+        yield server
+        server.stop(signal.SIGQUIT)

@@ -17,7 +17,7 @@ import pytest
 
 from tests.integration.embedded_processes import reachable_directory
 from tests.integration.pgbouncer import pooler
-from tests.integration.postgres_servers import HOST, PostgresServer, backed_up
+from tests.integration.postgres_servers import HOST, PostgresServer, copy_of
 from tests.integration.states import until, until_it_is
 from tests.integration.tcp_proxy import TcpProxy
 from zava_server.backend import Backend
@@ -236,15 +236,8 @@ async def test_a_database_has_an_id_of_its_own(database: Database) -> None:
 
 @pytest.fixture(scope="module")
 async def primary(database: Database) -> AsyncIterator[PostgresServer]:
-    assert database.owner is not None
-    assert database.owner.directory is not None
-    owner = await database.owner.connect()
-    with reachable_directory() as place:
-        server = await backed_up(owner, database.owner.directory / "postgres", place)
-        await owner.close()
-        server.start()
+    async with copy_of(database) as server:
         yield server
-        server.stop(signal.SIGQUIT)
 
 
 def endpoint_at(port: int) -> Endpoint:

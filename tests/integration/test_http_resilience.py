@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 
 import pytest
 
-from tests.integration.embedded_processes import reachable_directory
 from tests.integration.http_servers import HttpServer, client_of, content, get, http_server, issued
-from tests.integration.postgres_servers import PostgresServer, backed_up
+from tests.integration.postgres_servers import PostgresServer, copy_of
 from tests.integration.states import until_it_is
 from zava_server.infrastructure.settings import Settings
 from zava_server.startup import Database
@@ -33,15 +31,8 @@ async def tokens(database: Database, settings: Settings) -> Tokens:
 @pytest.fixture(scope="module")
 async def postgres(database: Database, tokens: Tokens) -> AsyncIterator[PostgresServer]:
     """A server of one's own with the retailer in it: a backup of the embedded one."""
-    assert database.owner is not None
-    assert database.owner.directory is not None
-    owner = await database.owner.connect()
-    with reachable_directory() as place:
-        server = await backed_up(owner, database.owner.directory / "postgres", place)
-        await owner.close()
-        server.start()
+    async with copy_of(database) as server:
         yield server
-        server.stop(signal.SIGQUIT)
 
 
 @pytest.fixture

@@ -14,8 +14,7 @@ import pytest
 from fastmcp import Client, FastMCP
 from pydantic import SecretStr
 
-from tests.integration.embedded_processes import reachable_directory
-from tests.integration.postgres_servers import HOST, PostgresServer, backed_up
+from tests.integration.postgres_servers import HOST, PostgresServer, copy_of
 from tests.integration.tcp_proxy import TcpProxy
 from zava_server.backend import Backend
 from zava_server.data import hosts, pool, transactions
@@ -40,15 +39,8 @@ Tool = Client[Any]
 @pytest.fixture(scope="module")
 async def primary(database: Database) -> AsyncIterator[PostgresServer]:
     """A server of one's own with the retailer in it: a backup of the embedded one."""
-    assert database.owner is not None
-    assert database.owner.directory is not None
-    owner = await database.owner.connect()
-    with reachable_directory() as place:
-        server = await backed_up(owner, database.owner.directory / "postgres", place)
-        await owner.close()
-        server.start()
+    async with copy_of(database) as server:
         yield server
-        server.stop(signal.SIGQUIT)
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -15,7 +14,7 @@ from pydantic import SecretStr
 from tests.conftest import Staff
 from tests.integration.embedded_processes import reachable_directory
 from tests.integration.pgbouncer import pooler
-from tests.integration.postgres_servers import HOST, PostgresServer, backed_up
+from tests.integration.postgres_servers import HOST, PostgresServer, copy_of
 from tests.integration.states import until, until_it_is
 from tests.security.conftest import Canaries
 from tests.security.hammer import ANSWERED, STATEMENT_SECONDS, Hammer
@@ -37,15 +36,8 @@ STORES = ["seattle", "bellevue", "tacoma", "spokane", "everett", "redmond", "kir
 @pytest.fixture(scope="module")
 async def primary(database: Database, canaries: Canaries) -> AsyncIterator[PostgresServer]:
     """A server of one's own, with the canaries in it."""
-    assert database.owner is not None
-    assert database.owner.directory is not None
-    owner = await database.owner.connect()
-    with reachable_directory() as place:
-        server = await backed_up(owner, database.owner.directory / "postgres", place)
-        await owner.close()
-        server.start()
+    async with copy_of(database) as server:
         yield server
-        server.stop(signal.SIGQUIT)
 
 
 @pytest.fixture(scope="module")

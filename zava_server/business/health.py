@@ -23,12 +23,14 @@ if TYPE_CHECKING:
 
     from zava_server.business.operations import Operations
     from zava_server.data.pool import Pool
+    from zava_server.data.replicas import Replicas
     from zava_server.data.signing_keys import Signer
     from zava_server.infrastructure.cache.cache import Cache
     from zava_server.infrastructure.embedders.embedder import CachedEmbedder
 
 DATABASE, SCHEMA, IDENTITY_KEY = "database", "schema", "identity key"
 EMBEDDER, CACHE, DISK = "embedder", "cache", "disk"
+REPLICAS = "replicas"
 _NEEDED = frozenset({DATABASE, SCHEMA, IDENTITY_KEY})
 
 # PostgreSQL reserves its log by 16 MB; a large sort may take a gigabyte for a while.
@@ -77,6 +79,19 @@ class HealthService:
         self.board.register(self._search, EMBEDDER)
         self.board.register(self._answers, CACHE)
         self.board.register(self._disk, DISK)
+
+    def watch(self, replicas: Replicas) -> None:
+        """Looks at these as well."""
+
+        async def look() -> Mapping[str, Finding]:
+            figures = replicas.figures
+            details = {"behind_seconds": replicas.behind_seconds, "in_use": figures.in_use}
+            if replicas.trouble is None:
+                return {REPLICAS: Finding(details=details)}
+            reason = f"{replicas.trouble} The primary answers in their place."
+            return {REPLICAS: Finding(Status.DEGRADED, reason, details)}
+
+        self.board.register(look, REPLICAS)
 
     async def look(self) -> ServerHealth:
         """How everything does, at most a second old."""

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from zava_server.business.health import HealthService
     from zava_server.data.pool import Pool
+    from zava_server.data.replicas import Replicas
     from zava_server.infrastructure.cache.cache import Cache
     from zava_server.infrastructure.embedders.embedder import CachedEmbedder
     from zava_server.infrastructure.error_counts import ErrorCounts
@@ -101,6 +102,29 @@ def pool_metrics(pool: Pool) -> Source:
                 "How far the standby that answers is behind.",
                 (),
                 {(): now.lag.seconds},
+            )
+
+    return families
+
+
+def replica_metrics(replicas: Replicas) -> Source:
+    """Whether replicas serve, and how far the one that answered last was behind."""
+
+    def families() -> Iterable[Family]:
+        yield Family(
+            "gauge",
+            "zava_replicas_serve",
+            "Whether replicas answer reads, 0 or 1.",
+            (),
+            {(): int(replicas.serve)},
+        )
+        if replicas.behind_seconds is not None:
+            yield Family(
+                "gauge",
+                "zava_replica_lag_seconds",
+                "How far the replica that answered last was behind.",
+                (),
+                {(): replicas.behind_seconds},
             )
 
     return families

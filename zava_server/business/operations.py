@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from zava_server.data.catalogue import Catalogue
     from zava_server.data.identity import Identity
     from zava_server.data.pool import Pool, PoolError, PoolFigures
+    from zava_server.data.replicas import Replicas
     from zava_server.infrastructure.embedders.embedder import Embedder
 
 OPS = "ops"
@@ -38,6 +39,7 @@ class PoolHealth:
     embedder: Embedder
     coverage: Coverage
     embedded_database: bool
+    replicas: Replicas | None
 
 
 class Operations:
@@ -50,8 +52,10 @@ class Operations:
         embedder: Embedder,
         *,
         embedded_database: bool,
+        replicas: Replicas | None = None,
     ) -> None:
         self._pool = pool
+        self._replicas = replicas
         self._catalogue = catalogue
         self._embedder = embedder
         self._embedded_database = embedded_database
@@ -90,7 +94,14 @@ class Operations:
         status, reason = judged(pool)
         errors = pool.errors if OPS in identity.permissions else ()
         return PoolHealth(
-            status, reason, pool, errors, self._embedder, self._coverage, self._embedded_database
+            status,
+            reason,
+            pool,
+            errors,
+            self._embedder,
+            self._coverage,
+            self._embedded_database,
+            self._replicas,
         )
 
 

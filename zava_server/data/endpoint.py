@@ -44,18 +44,20 @@ class Endpoint:
     database: str | None = None
     directory: Path | None = None
     """Where the data of the embedded PostgreSQL lie."""
+    for_reads: bool = False
+    """Whether any host will do, a standby rather than the primary, now this one and now that."""
 
     def __repr__(self) -> str:
         return f"Endpoint({self.place})"
 
     @classmethod
-    def from_url(cls, url: str, setting: str) -> Endpoint:
+    def from_url(cls, url: str, setting: str, *, for_reads: bool = False) -> Endpoint:
         """An endpoint from a setting's URL.
 
         Raises ValidationError when it is none, or not read as it was meant.
         """
         check_database_url(url, setting)
-        return cls(url=url)
+        return cls(url=url, for_reads=for_reads)
 
     def login_as(self, user: str) -> Endpoint:
         """The same database, another user (for socket logins)."""
@@ -73,11 +75,12 @@ class Endpoint:
         if self.url is None:
             place = {"host": self.host, "port": self.port, "user": self.user}
             return Hosts([{**place, "database": self.database}], WANTED["any"])
-        wanted = WANTED.get(session_wanted(self.url))
+        usual = "prefer-standby" if self.for_reads else ""
+        wanted = WANTED.get(session_wanted(self.url) or usual)
         if wanted is None:
             raise self._unusable_option()
         places = [{"dsn": self.url, "host": h, "port": p} for h, p in hosts_of(self.url)]
-        return Hosts(places or [{"dsn": self.url}], wanted)
+        return Hosts(places or [{"dsn": self.url}], wanted, shuffled=self.for_reads)
 
     async def connect(self) -> asyncpg.Connection:
         """One connection, which keeps no statements: a pooler may lie between.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -54,10 +55,16 @@ WANTED: Mapping[str, Wanted] = {
 class Hosts:
     """The hosts of one database, with what is remembered of them between connections."""
 
-    def __init__(self, places: Sequence[Mapping[str, Any]], wanted: Wanted) -> None:
-        """`places` are the arguments of `asyncpg.connect` for each host."""
+    def __init__(
+        self, places: Sequence[Mapping[str, Any]], wanted: Wanted, *, shuffled: bool = False
+    ) -> None:
+        """`places` are the arguments of `asyncpg.connect` for each host.
+
+        `shuffled` ones share the connections, and there is somebody else to ask.
+        """
         self._places = places
         self._wanted = wanted
+        self.shuffled = shuffled
         self._silent: set[int] = set()
 
     @property
@@ -78,7 +85,7 @@ class Hosts:
         errors: list[Exception] = []
         makeshift: asyncpg.Connection | None = None
         try:
-            for number in sorted(range(len(self._places)), key=self._silent.__contains__):
+            for number in self._in_order():
                 if makeshift is not None and number in self._silent:
                     break
                 try:
@@ -103,6 +110,12 @@ class Hosts:
             raise
         return makeshift
 
+    def _in_order(self) -> Sequence[int]:
+        numbers = list(range(len(self._places)))
+        if self.shuffled:
+            random.shuffle(numbers)
+        return sorted(numbers, key=self._silent.__contains__)
+
     async def wanted_is_there(self) -> bool:
         """Whether a host that is what is wanted answers now, silent ones included."""
         self._silent.clear()
@@ -119,7 +132,8 @@ class Hosts:
     ) -> asyncpg.Connection:
         connection: asyncpg.Connection | None = None
         try:
-            async with asyncio.timeout(SECONDS_A_HOST if self.several else CONNECT_SECONDS):
+            others = self.several or self.shuffled
+            async with asyncio.timeout(SECONDS_A_HOST if others else CONNECT_SECONDS):
                 arguments: dict[str, Any] = {**self._places[number], **options}
                 arguments["target_session_attrs"] = "any"
                 connection = await asyncpg.connect(**arguments)

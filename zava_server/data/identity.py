@@ -107,9 +107,13 @@ def identity_of(row: asyncpg.Record) -> Identity:
     )
 
 
-def identity_refused() -> DatabaseUnavailable:
+class IdentityRefused(DatabaseUnavailable):
     """The database did not believe the identity it was sent."""
-    return DatabaseUnavailable(
+
+
+def identity_refused() -> IdentityRefused:
+    """What to do then."""
+    return IdentityRefused(
         "The database does not recognise the server's signature.",
         "Check that ZAVA_IDENTITY_KEY_FILE belongs to this database and that both clocks agree.",
     )

@@ -74,6 +74,7 @@ class MeasuredConnection(BoundedConnection):
         self.socket: socket.socket = transport.get_extra_info("socket")
         self.measurements = Measurements()
         self.ending: str | None = None
+        self.opened = time.monotonic()
         self._stmt_cache: Any
         # asyncpg's own switch, turned on by `keep_statements`.
         self._stmt_cache_enabled = False

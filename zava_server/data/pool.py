@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import socket
 import time
 from collections import Counter, deque
@@ -38,8 +39,11 @@ _HISTORY_SECONDS = 60
 _WAITS_KEPT = 1000
 _ERRORS_KEPT = 10
 _SECONDS_BETWEEN_LAGS = 1.0
+_SECONDS_BEHIND = "SELECT identity.seconds_behind()"
 # A backend that listens neither to a cancel nor to this is not waited for.
 _CLEANING_SECONDS = 5.0
+# Of hosts that share the connections, one that has come back gets its share within that time.
+LONGEST_SHARED_SECONDS = 60.0
 # How often a better host is looked for while a standby stands in, or the other way round.
 _SECONDS_BETWEEN_SEARCHES = 5.0
 # A host that has vanished without a word is noticed after 11 s, even if nothing is being sent.
@@ -57,12 +61,6 @@ WHERE n.nspname = 'retail'
         AND (t.typtype IN ('r', 'm') OR element.typtype IN ('b', 'r', 'm', 'p'))
 """
 
-
-# A standby that has replayed all it received is not behind, however long ago that was.
-_LAG = """
-SELECT CASE WHEN pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() THEN 0
-    ELSE extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp()) END::float8
-"""
 
 # Whatever a call left behind ends here, in one round trip: a transaction in any state, settings,
 # locks, cursors, listens. zava_app has no right to temporary tables. A call that touched prepared
@@ -148,12 +146,17 @@ class Pool:
         max_size: int,
         acquire_seconds: float,
         revive: Callable[[], Awaitable[None]] | None = None,
+        check: Callable[[asyncpg.Connection], Awaitable[None]] | None = None,
     ) -> None:
-        """`revive` brings back a database of ours that cannot be reached."""
+        """`revive` brings back a database of ours that cannot be reached.
+
+        `check` is done with each new connection, and raises what speaks against it.
+        """
         self._endpoint = endpoint
         self._hosts = endpoint.hosts()
         self._on_makeshift = False
         self._revive = revive
+        self._check = check
         self._min_size = min_size
         self._max_size = max_size
         self._acquire_seconds = acquire_seconds
@@ -300,12 +303,17 @@ class Pool:
 
     async def _connect(self, _: str | None, **options: Any) -> asyncpg.Connection:
         """What asyncpg's pool opens connections by; it has no URL of its own."""
-        connection = await self._hosts.connect(_prepare, **options)
+        connection = await self._hosts.connect(self._prepare, **options)
         self._opened += 1
         connection.add_termination_listener(partial(self._count_closed, connection))
         version = connection.get_server_version()
         self._server_version = f"{version.major}.{version.micro}"
         return connection
+
+    async def _prepare(self, connection: asyncpg.Connection) -> None:
+        await _prepare(connection)
+        if self._check is not None:
+            await self._check(connection)
 
     def _count_closed(self, connection: asyncpg.Connection, _: object) -> None:
         reason = cast("MeasuredConnection", connection).reason
@@ -328,6 +336,9 @@ class Pool:
         if await _cleaned(connection):
             self._on_makeshift = self._hosts.is_makeshift(connection)
             await self._look_at_standby(connection)
+            opened = cast("MeasuredConnection", connection).opened
+            if self._hosts.shuffled and time.monotonic() > opened + LONGEST_SHARED_SECONDS:
+                cast("MeasuredConnection", connection).end_as("expired")
         elif not is_lost(connection):
             cast("MeasuredConnection", connection).end_as("unclean")
         await pool.release(connection)
@@ -341,10 +352,11 @@ class Pool:
             return
         self._lag_until = time.monotonic() + _SECONDS_BETWEEN_LAGS
         try:
-            seconds = await connection.fetchval(_LAG, timeout=_CLEANING_SECONDS)
+            seconds = await connection.fetchval(_SECONDS_BEHIND, timeout=_CLEANING_SECONDS)
         except (*DRIVER_ERRORS, OSError):
             seconds = None
-        self._lag = StandbyLag(datetime.now(UTC), seconds)
+        known = seconds if seconds is not None and math.isfinite(seconds) else None
+        self._lag = StandbyLag(datetime.now(UTC), known)
 
 
 async def _prepare(connection: asyncpg.Connection) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import asyncpg
+
 from zava_server.data.bounded_connection import received_by
-from zava_server.data.identity import identity_refused
+from zava_server.data.identity import IdentityRefused, identity_refused
 from zava_server.data.measured_connection import measured
 from zava_server.data.pool import DRIVER_ERRORS, is_lost
 from zava_server.data.trouble import connection_lost, too_large, trouble
@@ -21,6 +23,7 @@ from zava_server.infrastructure.errors import (
     code_of,
 )
 from zava_server.infrastructure.request_ids import current_request
+from zava_server.infrastructure.staleness import current_reading
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
     from zava_server.data.bounded_connection import Received
     from zava_server.data.identity import Identity
     from zava_server.data.pool import Pool
+    from zava_server.data.replicas import Replicas
     from zava_server.data.signing_keys import Signer
     from zava_server.data.statement_log import StatementLog
 
@@ -56,15 +60,14 @@ SELECT set_config('zava.identity', $1, true),
     set_config('TimeZone', $2, true),
     set_config('statement_timeout', $3, true),
     set_config('application_name', $4, true),
-    {more}set_config('role', $5, true),
+    {timeout}set_config('role', $5, true),
     retail.current_user_id() AS user_id, current_user AS role,
-    extract(epoch FROM now())::float8 AS now
+    extract(epoch FROM now())::float8 AS now, {behind} AS behind
 """
-_WITH_TRANSACTION_TIMEOUT = _ASSUME_IDENTITY.format(
-    more="set_config('transaction_timeout', $6, true),\n    "
-)
-_WITHOUT_TRANSACTION_TIMEOUT = _ASSUME_IDENTITY.format(more="")
+_TRANSACTION_TIMEOUT = "set_config('transaction_timeout', $6, true),\n    "
 _TRANSACTION_TIMEOUT_SINCE = 17
+# The right to ask this is looked at before the role is the caller's.
+_BEHIND, _NOT_ASKED = "identity.seconds_behind()", "NULL::float8"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +93,11 @@ class ReadTransactions:
         time_zone: str,
         statement_seconds: float,
         log: StatementLog | None = None,
+        replicas: Replicas | None = None,
     ) -> None:
+        """`replicas` answer in place of the pool while they can."""
         self._pool = pool
+        self._replicas = replicas
         self._key = key
         self._time_zone = time_zone
         self._statement_seconds = statement_seconds
@@ -105,6 +111,18 @@ class ReadTransactions:
             time_zone=self._time_zone,
             statement_seconds=self._statement_seconds,
             log=self._log.doing(operation) if self._log else None,
+            replicas=self._replicas,
+        )
+
+    def on_replicas(self, replicas: Replicas | None) -> ReadTransactions:
+        """The same, for what may be a little old."""
+        return ReadTransactions(
+            self._pool,
+            self._key,
+            time_zone=self._time_zone,
+            statement_seconds=self._statement_seconds,
+            log=self._log,
+            replicas=replicas,
         )
 
     @asynccontextmanager
@@ -115,8 +133,25 @@ class ReadTransactions:
         DatabaseUnavailable when the connection is lost or the database does not agree on who that
         is: an empty answer must never stand for a wrong key or a wrong clock.
         """
+        async with AsyncExitStack() as stack:
+            yield await self._begin(stack, identity)
+
+    async def _begin(self, stack: AsyncExitStack, identity: Identity) -> ReadTransaction:
+        replicas = self._replicas
+        if replicas is not None and replicas.serve and not current_reading().wants_primary:
+            try:
+                return await stack.enter_async_context(self._on(replicas.pool, identity))
+            except IdentityRefused:
+                # The user or the key has not arrived there yet.
+                pass
+            except DatabaseUnavailable as error:
+                replicas.doubt(error)
+        return await stack.enter_async_context(self._on(self._pool, identity))
+
+    @asynccontextmanager
+    async def _on(self, pool: Pool, identity: Identity) -> AsyncIterator[ReadTransaction]:
         started, loop = time.perf_counter(), asyncio.get_running_loop()
-        async with self._pool.connection() as connection:
+        async with pool.connection() as connection:
             began = time.perf_counter()
             received, measurements = received_by(connection), measured(connection)
             received.allow(0)
@@ -125,7 +160,7 @@ class ReadTransactions:
             try:
                 async with asyncio.timeout(_ANSWER_SECONDS) as limit:
                     await connection.execute(_BEGIN)
-                    await self._assume(connection, identity)
+                    await self._assume(pool, connection, identity)
                     answers = True
                     limit.reschedule(loop.time() + self._statement_seconds + _SPARE_SECONDS)
                     if self._log is not None:
@@ -134,12 +169,15 @@ class ReadTransactions:
             except (*DRIVER_ERRORS, OSError) as error:
                 elapsed = time.perf_counter() - began
                 if not answers and isinstance(error, TimeoutError):
-                    await self._pool.give_up(connection)
-                    known: ZavaError | None = self._silent()
+                    await pool.give_up(connection)
+                    known: ZavaError | None = _silent(pool)
                 else:
-                    known = self._known(error, connection, received, elapsed)
+                    known = self._known(error, pool, connection, received, elapsed)
                 if known is None:
                     raise
+                if isinstance(known, DatabaseLost) and self._is_of_replicas(pool):
+                    # The call is made again, and not there.
+                    current_reading().failed()
                 code = known.code
                 raise known from error
             except BaseException as error:
@@ -149,16 +187,13 @@ class ReadTransactions:
                 if self._log is not None:
                     self._log.add(identity.handle, measurements.end(), pool_ms, code)
 
-    def _silent(self) -> DatabaseLost:
-        error = DatabaseLost(
-            f"The database did not answer within {_ANSWER_SECONDS:.0f} s.", "Try again in a moment."
-        )
-        self._pool.note(error)
-        return error
+    def _is_of_replicas(self, pool: Pool) -> bool:
+        return self._replicas is not None and pool is self._replicas.pool
 
     def _known(
         self,
         error: Exception,
+        pool: Pool,
         connection: PoolConnectionProxy,
         received: Received,
         elapsed: float,
@@ -166,16 +201,21 @@ class ReadTransactions:
         """What the caller is to be told; None for an error that is the statement's own."""
         if received.too_much:
             return too_large()
+        if isinstance(error, asyncpg.SerializationError) and self._is_of_replicas(pool):
+            # What it reads was removed on the primary, and the replica may wait no longer.
+            return DatabaseLost("The replica has ended the query to catch up.", "Try again.")
         out_of_time = elapsed >= self._statement_seconds * _OUT_OF_TIME
-        known = trouble(error, out_of_time=out_of_time, directory=self._pool.directory)
+        known = trouble(error, out_of_time=out_of_time, directory=pool.directory)
         # Using a lost connection is an interface error, as is any misuse of the driver.
         if known is None and is_lost(connection):
             known = connection_lost(out_of_time=out_of_time)
         if isinstance(known, DatabaseUnavailable):
-            self._pool.note(known)
+            pool.note(known)
         return known
 
-    async def _assume(self, connection: PoolConnectionProxy, identity: Identity) -> None:
+    async def _assume(
+        self, pool: Pool, connection: PoolConnectionProxy, identity: Identity
+    ) -> None:
         statement_ms = int(self._statement_seconds * 1000)
         transaction_ms = statement_ms + int(_TRANSACTION_SPARE_SECONDS * 1000)
         arguments = [
@@ -185,12 +225,14 @@ class ReadTransactions:
             f"zava {current_request()}".rstrip(),
             identity.database_role,
         ]
+        timeout = ""
         if connection.get_server_version().major >= _TRANSACTION_TIMEOUT_SINCE:
-            who = await connection.fetchrow(
-                _WITH_TRANSACTION_TIMEOUT, *arguments, f"{transaction_ms}ms"
-            )
-        else:
-            who = await connection.fetchrow(_WITHOUT_TRANSACTION_TIMEOUT, *arguments)
+            timeout = _TRANSACTION_TIMEOUT
+            arguments.append(f"{transaction_ms}ms")
+        behind = _BEHIND if self._is_of_replicas(pool) else _NOT_ASKED
+        who = await connection.fetchrow(
+            _ASSUME_IDENTITY.format(timeout=timeout, behind=behind), *arguments
+        )
         if who is None:
             raise identity_refused()
         if abs(who["now"] - time.time()) > _MOST_CLOCK_SKEW_SECONDS:
@@ -199,5 +241,16 @@ class ReadTransactions:
                 f"{_MOST_CLOCK_SKEW_SECONDS:.0f} s.",
                 "Set both by a time service.",
             )
+        if self._replicas is not None and who["behind"] is not None:
+            self._replicas.check(who["behind"])
+            current_reading().note(who["behind"])
         if who["user_id"] != identity.user_id or who["role"] != identity.database_role:
             raise identity_refused()
+
+
+def _silent(pool: Pool) -> DatabaseLost:
+    error = DatabaseLost(
+        f"The database did not answer within {_ANSWER_SECONDS:.0f} s.", "Try again in a moment."
+    )
+    pool.note(error)
+    return error

@@ -101,7 +101,7 @@ WHERE p.prosecdef AND p.name NOT IN (
     'retail.current_user_id()', 'retail.get_current_user_store()', 'retail.get_user_store_list()',
     'retail.is_head_office()', 'retail.may_see_costs()', 'identity.find_users(wanted text)',
     'identity.find_token(wanted uuid)', 'identity.is_server()',
-    'identity.check_statements(kept integer)',
+    'identity.check_statements(kept integer)', 'identity.seconds_behind()',
     'zava.statement_statistics(sorted_by text, most integer)'
 )
 UNION ALL

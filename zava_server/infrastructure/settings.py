@@ -55,6 +55,10 @@ class Settings(BaseSettings):
 
     database_url: SecretStr | None = None
     """Where zava_app logs in; unset: the embedded PostgreSQL."""
+    read_database_url: SecretStr | None = None
+    """Where streaming replicas are, for reads that may be a little old; unset: none."""
+    read_max_lag_seconds: PositiveFloat = 10.0
+    """How far a replica may be behind."""
     admin_database_url: SecretStr | None = None
     """Where the owner logs in, for `db` commands on your own PostgreSQL."""
     data_dir: Path = Field(default_factory=default_data_dir)
@@ -147,6 +151,12 @@ class Settings(BaseSettings):
     def _pool_sizes_in_order(self) -> Self:
         if self.pool_min_size > self.pool_max_size:
             raise ValueError("ZAVA_POOL_MIN_SIZE is above ZAVA_POOL_MAX_SIZE")
+        return self
+
+    @pydantic.model_validator(mode="after")
+    def _replicas_have_a_primary(self) -> Self:
+        if self.read_database_url is not None and self.database_url is None:
+            raise ValueError("ZAVA_DATABASE_URL must be given as well")
         return self
 
     @pydantic.model_validator(mode="after")

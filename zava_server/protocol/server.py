@@ -16,6 +16,7 @@ from zava_server.protocol.rates import RateMiddleware
 from zava_server.protocol.readiness import ReadinessMiddleware
 from zava_server.protocol.resources import add_resources
 from zava_server.protocol.scopes import ScopeMiddleware
+from zava_server.protocol.staleness import StalenessMiddleware
 from zava_server.protocol.tools.browse import add_browse_tools
 from zava_server.protocol.tools.catalogue import add_catalogue_tools
 from zava_server.protocol.tools.operations import add_operations_tools
@@ -90,6 +91,7 @@ def build_server(
             ReadinessMiddleware(session),
             ScopeMiddleware(session),
             RateMiddleware(session, rates),
+            StalenessMiddleware(),
             UntrustedMiddleware(),
             RetryMiddleware(deadline_seconds),
         ],

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from fastmcp import FastMCP
 
     from zava_server.business.slow_queries import StatementCost
+    from zava_server.data.replicas import Replicas
     from zava_server.data.statement_statistics import StatementStatistics
     from zava_server.infrastructure.query_monitor import Durations
     from zava_server.protocol.session import Session
@@ -138,6 +139,7 @@ def pool_health_view(session: Session) -> dict[str, Any]:
         "replica_lag": None
         if pool.lag is None
         else {"at": pool.lag.at.isoformat(timespec="seconds"), "seconds": pool.lag.seconds},
+        "replicas": _replicas(health.replicas) if health.replicas else None,
         "last_errors": [
             {
                 "at": error.at.isoformat(timespec="seconds"),
@@ -163,6 +165,21 @@ def pool_health_view(session: Session) -> dict[str, Any]:
             "products": health.coverage.products,
         },
         "database": "embedded" if health.embedded_database else "external",
+    }
+
+
+def _replicas(replicas: Replicas) -> dict[str, Any]:
+    figures = replicas.figures
+    return {
+        "status": "ok" if replicas.serve else "degraded",
+        "reason": replicas.trouble,
+        "behind_seconds": replicas.behind_seconds,
+        "size": figures.size,
+        "in_use": figures.in_use,
+        "waiting": figures.waiting,
+        "max_size": figures.max_size,
+        "opened": figures.opened,
+        "closed_because": dict(figures.endings),
     }
 
 

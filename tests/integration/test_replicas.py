@@ -1,0 +1,266 @@
+"""Streaming replicas answer what may be a little old, and the primary whatever they cannot."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import asyncpg
+import pytest
+from fastmcp import Client
+from pydantic import SecretStr
+
+from tests.integration.postgres_servers import HOST, PostgresServer, copy_of
+from tests.integration.states import until, until_it_is
+from zava_server.backend import Backend
+from zava_server.data import pool
+from zava_server.infrastructure.rates import Rates
+from zava_server.infrastructure.settings import Settings
+from zava_server.protocol.server import build_server
+from zava_server.protocol.session import Session
+from zava_server.protocol.staleness import BEHIND
+from zava_server.startup import Database
+
+COUNT = "SELECT count(*) AS n FROM retail.orders"
+BEHIND_SECONDS = "SELECT identity.seconds_behind()"
+STREAMS = "SELECT EXISTS (SELECT FROM pg_stat_wal_receiver WHERE status = 'streaming')"
+LOGINS = "SELECT count(*) FROM pg_stat_activity WHERE usename = 'zava_app'"
+LONGEST_SECONDS_OF_ERRORS = 2.0
+
+
+@pytest.fixture(scope="module")
+async def primary(database: Database) -> AsyncIterator[PostgresServer]:
+    async with copy_of(database) as server:
+        yield server
+
+
+@pytest.fixture
+async def replica(
+    primary: PostgresServer, request: pytest.FixtureRequest
+) -> AsyncIterator[PostgresServer]:
+    server = await streaming(primary, request.node.name[:40])
+    yield server
+    server.stop(signal.SIGQUIT)
+
+
+async def streaming(primary: PostgresServer, name: str) -> PostgresServer:
+    """A replica to which something has come: before that it cannot know how old it is."""
+    server = primary.standby(name).start()
+    async with owner_at(primary) as writer, owner_at(server) as reader:
+        await until_it_is(lambda: reader.fetchval(STREAMS), True, seconds=20)
+        await writer.execute("COMMENT ON TABLE retail.stores IS 'changed'")
+        await until_it_is(
+            lambda: reader.fetchval("SELECT identity.seconds_behind()"), 0, seconds=20
+        )
+    return server
+
+
+class Served:
+    """A server of Seattle's manager, and what it says of itself."""
+
+    def __init__(self, client: Client[Any], backend: Backend) -> None:
+        self._client = client
+        self._backend = backend
+
+    async def call(self, tool: str, **arguments: Any) -> Any:
+        return await self._client.call_tool(tool, arguments, raise_on_error=False)
+
+    async def behind(self, sql: str = COUNT) -> float | None:
+        """How far what answered was behind; None for the primary."""
+        result = await self.call("execute_sales_query", postgresql_query=sql)
+        assert not result.is_error, result
+        seconds: float | None = (result.meta or {}).get(BEHIND)
+        return seconds
+
+    async def health(self) -> dict[str, Any]:
+        replicas: dict[str, Any] = (await self.call("get_pool_health")).structured_content[
+            "replicas"
+        ]
+        return replicas
+
+    async def uses_replicas(self) -> None:
+        await until_it_is(self._status, "ok", seconds=30)
+
+    async def uses_none(self) -> None:
+        await until_it_is(self._status, "degraded", seconds=30)
+
+    async def _status(self) -> str:
+        status: str = (await self.health())["status"]
+        return status
+
+
+@asynccontextmanager
+async def serving(
+    settings: Settings, places: str, *replicas: PostgresServer, most_seconds: float = 10
+) -> AsyncIterator[Served]:
+    read = ",".join(server.place for server in replicas)
+    settings = settings.model_copy(
+        update={
+            "database_url": SecretStr(f"postgresql://zava_app@{places}/zava"),
+            "read_database_url": SecretStr(f"postgresql://zava_app@{read}/zava"),
+            "read_max_lag_seconds": most_seconds,
+            "user": "seattle",
+        }
+    )
+    async with Backend(settings).running() as backend:
+        await backend.ready()
+        server = build_server(
+            Session(backend, backend),
+            Rates(calls_per_minute=0, concurrent_statements=0),
+            backend.errors,
+            backend.calls,
+            default_rows=1000,
+            deadline_seconds=20,
+        )
+        async with Client(server) as client:
+            yield Served(client, backend)
+
+
+@asynccontextmanager
+async def owner_at(server: PostgresServer) -> AsyncIterator[asyncpg.Connection]:
+    connection = await asyncpg.connect(
+        host=HOST, port=server.port, user="zava_owner", database="zava"
+    )
+    try:
+        yield connection
+    finally:
+        await connection.close()
+
+
+async def test_queries_and_pages_come_from_a_replica_and_say_how_old_they_may_be(
+    primary: PostgresServer, replica: PostgresServer, settings: Settings
+) -> None:
+    async with serving(settings, primary.place, replica) as served:
+        await served.uses_replicas()
+        # Only a replica is ever behind.
+        assert await served.behind() is not None
+        page = await served.call("browse_table", table="orders")
+        assert BEHIND in page.meta
+        plan = await served.call("explain_query", postgresql_query=COUNT)
+        assert BEHIND in plan.meta
+
+
+async def test_what_is_kept_in_the_cache_comes_from_the_primary(
+    primary: PostgresServer, replica: PostgresServer, settings: Settings
+) -> None:
+    async with serving(settings, primary.place, replica) as served:
+        await served.uses_replicas()
+        result = await served.call("get_store_performance", store="Seattle", time_period="7d")
+        assert BEHIND not in (result.meta or {})
+
+
+async def test_a_replica_keeps_the_stores_apart(
+    primary: PostgresServer, replica: PostgresServer, settings: Settings
+) -> None:
+    async with serving(settings, primary.place, replica) as served:
+        await served.uses_replicas()
+        result = await served.call(
+            "execute_sales_query", postgresql_query="SELECT DISTINCT store_id FROM retail.orders"
+        )
+        assert result.structured_content["row_count"] == 1
+        assert BEHIND in result.meta
+
+
+async def test_one_that_is_behind_says_so_and_beyond_the_bound_the_primary_answers(
+    primary: PostgresServer, replica: PostgresServer, settings: Settings
+) -> None:
+    async with (
+        serving(settings, primary.place, replica, most_seconds=3) as served,
+        owner_at(primary) as writer,
+        owner_at(replica) as halted,
+    ):
+        await served.uses_replicas()
+        await halted.execute("SELECT pg_wal_replay_pause()")
+        await writer.execute("COMMENT ON TABLE retail.stores IS 'changed again'")
+        told: list[float] = []
+        while (seconds := await served.behind()) is not None:
+            told.append(seconds)
+            await asyncio.sleep(0.05)
+        assert 0 < max(told) <= 3
+        assert "behind" in (await served.health())["reason"]
+        await halted.execute("SELECT pg_wal_replay_resume()")
+        await served.uses_replicas()
+        assert await served.behind() is not None
+
+
+async def test_a_killed_replica_costs_no_answer_and_is_used_again_when_it_is_back(
+    primary: PostgresServer, replica: PostgresServer, settings: Settings
+) -> None:
+    async with serving(settings, primary.place, replica) as served:
+        await served.uses_replicas()
+        outcomes: list[bool] = []
+        working = True
+
+        async def work() -> None:
+            while working:
+                result = await served.call("execute_sales_query", postgresql_query=COUNT)
+                outcomes.append(result.is_error)
+
+        workers = [asyncio.create_task(work()) for _ in range(4)]
+        await until(lambda: len(outcomes) > 50)
+        replica.kill()
+        await served.uses_none()
+        seen = len(outcomes)
+        await until(lambda: len(outcomes) > seen + 50)
+        working = False
+        await asyncio.gather(*workers)
+        assert not any(outcomes)
+        assert await served.behind() is None
+        replica.start()
+        await served.uses_replicas()
+        assert await served.behind() is not None
+
+
+async def test_the_one_that_is_left_answers_and_the_other_gets_its_share_when_it_is_back(
+    primary: PostgresServer,
+    replica: PostgresServer,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(pool, "LONGEST_SHARED_SECONDS", 0.2)
+    other = await streaming(primary, "other")
+    try:
+        async with serving(settings, primary.place, replica, other) as served:
+            await served.uses_replicas()
+            replica.kill()
+            for _ in range(5):
+                await served.behind()
+            await served.uses_replicas()
+            assert await served.behind() is not None
+            replica.start()
+            async with owner_at(replica) as owner:
+
+                async def is_asked() -> bool:
+                    await served.behind()
+                    logins: int = await owner.fetchval(LOGINS)
+                    return logins > 0
+
+                await until_it_is(is_asked, True, seconds=30)
+    finally:
+        other.stop(signal.SIGQUIT)
+
+
+async def test_after_the_primary_dies_a_promoted_standby_serves_all(
+    database: Database, settings: Settings
+) -> None:
+    async with copy_of(database) as first:
+        second = await streaming(first, "second")
+        try:
+            async with serving(settings, f"{first.place},{second.place}", second) as served:
+                await served.uses_replicas()
+                first.kill()
+                second.promote()
+                promoted = time.monotonic()
+                errors: list[float] = []
+                while time.monotonic() < promoted + 4:
+                    result = await served.call("execute_sales_query", postgresql_query=COUNT)
+                    sales = await served.call("list_stores")
+                    if result.is_error or sales.is_error:
+                        errors.append(time.monotonic() - promoted)
+                assert all(seconds < LONGEST_SECONDS_OF_ERRORS for seconds in errors), errors
+        finally:
+            second.stop(signal.SIGQUIT)
