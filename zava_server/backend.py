@@ -27,7 +27,7 @@ from zava_server.infrastructure.errors import (
     DatabaseUnavailable,
 )
 from zava_server.infrastructure.progress import Progress
-from zava_server.open_cache import open_cache
+from zava_server.open_cache import open_cache, open_redis
 from zava_server.startup import (
     check_prepared,
     choose_embedder,
@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from zava_server.business.operations import Operations
     from zava_server.data.endpoint import Endpoint
     from zava_server.data.identity import Identity
+    from zava_server.infrastructure.cache.redis_or_memory import RedisOrMemory
     from zava_server.infrastructure.settings import Settings
     from zava_server.protocol.session import Services
     from zava_server.startup import Database
@@ -79,6 +80,8 @@ class Backend:
         self.errors = ErrorCounts()
         self.calls = CallsUnderWay()
         self._index: Callable[[], Awaitable[object]] | None = None
+        self.redis: RedisOrMemory | None = None
+        """What servers share; only after `ready`, and where a Redis is set."""
         self._work: asyncio.Task[None]
 
     @property
@@ -231,7 +234,10 @@ class Backend:
         user = None
         if settings.user is not None or not self._many:
             user = await _find(settings.user, pool, key)
-        cache = await stack.enter_async_context(open_cache(settings, database.app, pool))
+        self.redis = await stack.enter_async_context(open_redis(settings, pool))
+        cache = await stack.enter_async_context(
+            open_cache(settings, database.app, pool, self.redis)
+        )
         replicas = None
         if database.replicas is not None:
             replicas = await stack.enter_async_context(_replicas(database.replicas, settings))

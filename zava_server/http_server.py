@@ -16,6 +16,7 @@ from zava_server.http_address import reach
 from zava_server.infrastructure.endings import wait_to_the_end
 from zava_server.infrastructure.memory import settle_memory
 from zava_server.infrastructure.rates import Rates
+from zava_server.infrastructure.shared_rates import SharedRates
 from zava_server.infrastructure.tracing import start_tracing
 
 if TYPE_CHECKING:
@@ -106,17 +107,19 @@ def _build(
 
     reached = reach(listener, settings, options)
     calls, statements = settings.calls_per_minute, settings.max_concurrent_statements
+    local = Rates(
+        calls_per_minute=_CALLS_PER_MINUTE if calls is None else calls,
+        concurrent_statements=_CONCURRENT_STATEMENTS if statements is None else statements,
+    )
+    deadline_seconds = settings.statement_timeout_seconds + settings.pool_acquire_seconds
     session = Session(backend, TokenCallers())
     server = build_server(
         session,
-        Rates(
-            calls_per_minute=_CALLS_PER_MINUTE if calls is None else calls,
-            concurrent_statements=_CONCURRENT_STATEMENTS if statements is None else statements,
-        ),
+        SharedRates(local, lambda: backend.redis, lease_seconds=deadline_seconds),
         backend.errors,
         backend.calls,
         default_rows=settings.max_rows,
-        deadline_seconds=settings.statement_timeout_seconds + settings.pool_acquire_seconds,
+        deadline_seconds=deadline_seconds,
         auth=make_door(
             settings,
             lambda: backend.directory,

@@ -1,8 +1,8 @@
-"""Opens the cache of the settings, with what tells it of changes."""
+"""Opens the cache of the settings, with Redis and what tells of changes."""
 
 from __future__ import annotations
 
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
@@ -23,23 +23,31 @@ if TYPE_CHECKING:
 
 
 @asynccontextmanager
-async def open_cache(settings: Settings, app: Endpoint, pool: Pool) -> AsyncIterator[Cache]:
-    """The cache, which serves from memory until it has reached Redis and is told of changes.
+async def open_redis(settings: Settings, pool: Pool) -> AsyncIterator[RedisOrMemory | None]:
+    """What servers share, in memory until Redis is reached; None where no Redis is set.
 
     Raises DatabaseUnavailable, Busy.
     """
+    if settings.redis_url is None:
+        yield None
+        return
+    async with pool.connection() as connection:
+        database = await database_id(connection)
+    url = settings.redis_url.get_secret_value()
+    async with RedisOrMemory(url, database, MemoryStore()).running() as redis:
+        yield redis
+
+
+@asynccontextmanager
+async def open_cache(
+    settings: Settings, app: Endpoint, pool: Pool, redis: RedisOrMemory | None
+) -> AsyncIterator[Cache]:
+    """The cache, which keeps answers for a second until it is told of changes."""
     if not settings.cache_seconds:
         yield Cache.off()
         return
-    async with AsyncExitStack() as stack:
-        place: Place = MemoryStore()
-        if settings.redis_url is not None:
-            async with pool.connection() as connection:
-                database = await database_id(connection)
-            url = settings.redis_url.get_secret_value()
-            redis = RedisOrMemory(url, database, MemoryStore())
-            place = await stack.enter_async_context(redis.running())
-        changes = Changes(place, reads_are_current=lambda: not pool.is_on_standby)
-        await stack.enter_async_context(ChangeListener(app, changes).running())
+    place: Place = redis or MemoryStore()
+    changes = Changes(place, reads_are_current=lambda: not pool.is_on_standby)
+    async with ChangeListener(app, changes).running():
         scope = (version("zava"), find_migrations()[-1].name, settings.time_zone)
         yield Cache(place, changes, seconds=settings.cache_seconds, scope=scope)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from fastmcp.server.completions import CompletionReference
     from mcp_types import CompletionArgument, CompletionContext
 
+    from zava_server.protocol.rates import Admitting
     from zava_server.protocol.session import Session
 
 # As many as the protocol lets through at once.
@@ -27,8 +28,11 @@ _SECONDS = 2.0
 _log = structlog.get_logger(__name__)
 
 
-def add_completions(server: FastMCP, session: Session) -> None:
-    """Completes `table`, `store` and `category`: by their beginnings, else by any part."""
+def add_completions(server: FastMCP, session: Session, rates: Admitting) -> None:
+    """Completes `table`, `store` and `category`: by their beginnings, else by any part.
+
+    Whoever is over their rate is offered nothing.
+    """
 
     @server.completion
     async def complete(
@@ -37,7 +41,8 @@ def add_completions(server: FastMCP, session: Session) -> None:
         try:
             async with asyncio.timeout(_SECONDS):
                 await session.ready()
-                known = await _known(session, argument.name)
+                async with rates.admitted(session.identity.user_id, statement=False):
+                    known = await _known(session, argument.name)
         except Exception as error:  # noqa: BLE001 - the outermost edge: no middleware is around it
             _log.info("nothing to complete with", reason=type(error).__name__)
             known = ()

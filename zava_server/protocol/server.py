@@ -12,7 +12,7 @@ from zava_server.protocol.calls import CallsMiddleware, RetryMiddleware
 from zava_server.protocol.completions import add_completions
 from zava_server.protocol.errors import ErrorMiddleware
 from zava_server.protocol.prompts import add_prompts
-from zava_server.protocol.rates import RateMiddleware
+from zava_server.protocol.rates import Admitting, RateMiddleware
 from zava_server.protocol.readiness import ReadinessMiddleware
 from zava_server.protocol.resources import add_resources
 from zava_server.protocol.scopes import ScopeMiddleware
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
     from zava_server.infrastructure.calls import CallsUnderWay
     from zava_server.infrastructure.error_counts import ErrorCounts
-    from zava_server.infrastructure.rates import Rates
     from zava_server.protocol.session import Session
 
 _INSTRUCTIONS = """\
@@ -67,7 +66,7 @@ class _StatelessServer(FastMCP):
 
 def build_server(
     session: Session,
-    rates: Rates,
+    rates: Admitting,
     errors: ErrorCounts,
     calls: CallsUnderWay,
     *,
@@ -106,7 +105,7 @@ def build_server(
     add_operations_tools(server, session)
     add_resources(server, session)
     add_prompts(server)
-    add_completions(server, session)
+    add_completions(server, session, rates)
     return server
 
 

@@ -94,6 +94,15 @@ class RedisOrMemory:
             async with self._watched(redis):
                 await redis.renew(changed)
 
+    async def run(
+        self, script: str, keys: Sequence[str], arguments: Sequence[str | int]
+    ) -> int | None:
+        """What a script answers in Redis; None while there is none."""
+        if (redis := self._redis) is not None:
+            async with self._watched(redis):
+                return await redis.run(script, keys, arguments)
+        return None
+
     async def _keep_connected(self) -> None:
         # Half a second of imports, for those who use it.
         store = await asyncio.to_thread(_redis_store)
@@ -114,13 +123,14 @@ class RedisOrMemory:
         """Uses it from now on; what changed while it was lost was not told to it."""
         # Of whoever has not logged in, Redis refuses longer commands without saying why.
         await redis.ping()
+        await redis.run("return 0", [], [])
         seen = None
         while seen != self._renewals:
             seen = self._renewals
             await redis.renew(TOPICS)
         self._lost.clear()
         self._redis, self._trouble = redis, None
-        _log.info("answers are kept in Redis")
+        _log.info("answers and rates are kept in Redis")
 
     async def _is_lost_within(self, seconds: float) -> bool:
         with suppress(TimeoutError):

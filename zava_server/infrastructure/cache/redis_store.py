@@ -35,7 +35,7 @@ _END = b"\n"
 _REASONS: tuple[tuple[type[Exception], str], ...] = (
     (AuthenticationError, "Redis refuses the login."),
     (AuthorizationError, "Redis refuses the login."),
-    (NoPermissionError, "Redis does not let this user read and write zava:*."),
+    (NoPermissionError, "Redis does not let this user read, write and run scripts on zava:*."),
     (BusyLoadingError, "Redis is loading its data."),
     (OutOfMemoryError, "Redis has no memory left; set maxmemory-policy to allkeys-lru."),
     (ReadOnlyError, "This Redis is a replica and takes no writes."),
@@ -116,6 +116,13 @@ class RedisStore:
         """Asks for a sign of life."""
         async with _in_time():
             await self._client.ping()
+
+    async def run(self, script: str, keys: Sequence[str], arguments: Sequence[str | int]) -> int:
+        """The number that a script answers, which Redis keeps by its hash."""
+        names = [f"{self._prefix}:{key}" for key in keys]
+        async with _in_time():
+            answer: int = await self._client.register_script(script)(keys=names, args=arguments)
+        return answer
 
     async def version(self) -> str | None:
         """Redis's version; None where this user may not ask for it."""
