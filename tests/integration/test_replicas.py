@@ -18,6 +18,8 @@ from tests.integration.postgres_servers import HOST, PostgresServer, copy_of
 from tests.integration.states import until, until_it_is
 from zava_server.backend import Backend
 from zava_server.data import pool
+from zava_server.data.endpoint import Endpoint
+from zava_server.doctor.database import look_at_replicas
 from zava_server.infrastructure.rates import Rates
 from zava_server.infrastructure.settings import Settings
 from zava_server.protocol.server import build_server
@@ -264,3 +266,19 @@ async def test_after_the_primary_dies_a_promoted_standby_serves_all(
                 assert all(seconds < LONGEST_SECONDS_OF_ERRORS for seconds in errors), errors
         finally:
             second.stop(signal.SIGQUIT)
+
+
+async def test_the_doctor_tells_of_them(primary: PostgresServer, replica: PostgresServer) -> None:
+    async def found(server: PostgresServer) -> tuple[str, str]:
+        url = f"postgresql://zava_app@{server.place}/zava"
+        there = Endpoint.from_url(url, "ZAVA_READ_DATABASE_URL", for_reads=True)
+        finding = await look_at_replicas(Database(there, None, None, replicas=there))
+        return finding.severity, finding.message
+
+    severity, message = await found(replica)
+    assert (severity, "s behind" in message) == ("ok", True)
+    assert await found(primary) == ("warning", f"{primary.place}/zava is a primary")
+    replica.kill()
+    severity, message = await found(replica)
+    assert severity == "warning"
+    assert "cannot be reached; until one can be used, the primary answers" in message

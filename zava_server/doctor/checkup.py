@@ -9,7 +9,13 @@ from zava_server.data.embedded import is_initialised
 from zava_server.data.endpoint import check_versions
 from zava_server.data.pool import DRIVER_ERRORS
 from zava_server.data.sessions import session
-from zava_server.doctor.database import look_at_clock, look_at_role, look_at_schema, look_at_users
+from zava_server.doctor.database import (
+    look_at_clock,
+    look_at_replicas,
+    look_at_role,
+    look_at_schema,
+    look_at_users,
+)
 from zava_server.doctor.embedder import look_at_embedder, look_at_index
 from zava_server.doctor.finding import Finding, ok, problem
 from zava_server.doctor.machine import (
@@ -95,3 +101,4 @@ async def _look_at_database(
             async for finding in look_at_role(app):
                 yield finding
             yield await look_at_users(app, settings)
+        yield await look_at_replicas(database)

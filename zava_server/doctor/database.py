@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 from zava_server.data.identity import list_users
 from zava_server.data.migrations import applied_migrations, find_migrations, mismatch, sql_directory
+from zava_server.data.pool import DRIVER_ERRORS
 from zava_server.data.self_check import refuse_unsafe_role
+from zava_server.data.sessions import session
 from zava_server.data.signing_keys import KeyFile
 from zava_server.doctor.finding import Finding, ok, problem, warning
 from zava_server.infrastructure.errors import DatabaseUnavailable, ValidationError, ZavaError
@@ -110,3 +112,27 @@ async def look_at_users(connection: asyncpg.Connection, settings: Settings) -> F
             "users", "none yet", "Import users.csv with: zava-server db import DIRECTORY"
         )
     return ok("users", ", ".join(handles))
+
+
+async def look_at_replicas(database: Database) -> Finding:
+    """Whether the first replica that answers may be read, and how far it is behind."""
+    if database.replicas is None:
+        return ok("replicas", "none; the primary answers all reads")
+    try:
+        async with session(database.replicas) as connection:
+            await refuse_unsafe_role(connection)
+            behind = await connection.fetchval("SELECT identity.seconds_behind()")
+    except (ZavaError, *DRIVER_ERRORS) as error:
+        reason = error.message if isinstance(error, ZavaError) else str(error)
+        return warning(
+            "replicas",
+            f"{reason.rstrip('.')}; until one can be used, the primary answers in their place",
+            "Check ZAVA_READ_DATABASE_URL, and that replication runs.",
+        )
+    if behind is None:
+        return warning(
+            "replicas",
+            f"{database.replicas.place} is a primary",
+            "Name streaming replicas in ZAVA_READ_DATABASE_URL.",
+        )
+    return ok("replicas", f"{database.replicas.place}, {behind:.1f} s behind")

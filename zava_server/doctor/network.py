@@ -53,9 +53,9 @@ def look_at_token_key(settings: Settings) -> Iterator[Finding]:
 
 
 async def look_at_redis(settings: Settings) -> Finding:
-    """Whether answers can be shared in Redis."""
+    """Whether answers and rates can be shared in Redis."""
     if settings.redis_url is None:
-        return ok("redis", "not set up; answers are kept in memory")
+        return ok("redis", "not set up; answers are kept, and rates counted, in memory")
     from zava_server.infrastructure.cache.redis_store import RedisStore
 
     try:
@@ -65,7 +65,7 @@ async def look_at_redis(settings: Settings) -> Finding:
     except StoreLost as error:
         return warning(
             "redis",
-            f"{error} Until it can be used, answers are kept in memory",
+            f"{error} Until it can be used, answers are kept, and rates counted, in memory",
             "Check ZAVA_REDIS_URL, and that Redis runs.",
         )
     return ok("redis", f"Redis {version} answers" if version else "it answers")
