@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
 import asyncpg
 import pytest
+from asyncpg import connect_utils
 
 from tests.conftest import Staff
+from tests.integration.states import until, until_it_is
 from zava_server.data.pool import Pool
 from zava_server.data.sales_queries import SalesQueries
 from zava_server.data.signing_keys import SigningKey
@@ -201,3 +204,37 @@ async def test_our_own_queries_meet_the_same_limits(
             await Stores(impatient).all(staff["seattle"])
     assert len(await Stores(impatient).all(staff["seattle"])) == 8
     await assert_whole(small)
+
+
+async def test_a_cancel_that_comes_too_early_is_sent_again(
+    small: Pool,
+    queries: SalesQueries,
+    staff: Staff,
+    observer: asyncpg.Connection,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    send, sent = connect_utils._cancel, 0  # type: ignore[attr-defined]  # the stubs hide it
+
+    async def lose_the_first(**arguments: Any) -> None:
+        nonlocal sent
+        sent += 1
+        if sent > 1:
+            await send(**arguments)
+
+    async def running() -> int:
+        count: int = await observer.fetchval(
+            "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%too_early%' "
+            "AND state = 'active' AND pid <> pg_backend_pid()"
+        )
+        return count
+
+    monkeypatch.setattr(connect_utils, "_cancel", lose_the_first)
+    sql = "SELECT pg_sleep(25) AS too_early"
+    call = asyncio.create_task(queries.run(staff["seattle"], sql, 1))
+    await until_it_is(running, 1, seconds=20)
+    call.cancel()
+    await asyncio.wait({call})
+    await until_it_is(running, 0, seconds=20)
+    assert sent > 1
+    await until(lambda: small.figures().in_use == 0)
+    assert small.figures().endings == {}

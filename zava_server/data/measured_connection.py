@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 import asyncpg
+from asyncpg import connect_utils
 
 from zava_server.data.bounded_connection import BoundedConnection
 from zava_server.infrastructure.tracing import span
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from asyncpg.pool import PoolConnectionProxy
 
 _CLOSING_SECONDS = 2.0
+_CANCEL_AGAIN_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +78,7 @@ class MeasuredConnection(BoundedConnection):
         self.measurements = Measurements()
         self.ending: str | None = None
         self.opened = time.monotonic()
+        self._is_sending_cancel = False
         self._stmt_cache: Any
         # asyncpg's own switch, turned on by `keep_statements`.
         self._stmt_cache_enabled = False
@@ -125,6 +129,36 @@ class MeasuredConnection(BoundedConnection):
             self.ending = "expired"
         with suppress(TimeoutError):
             await super().close(timeout=timeout or _CLOSING_SECONDS)
+
+    async def _cancel(self, waiter: Any, cancel_waiter: Any = None) -> None:
+        """What asyncpg runs when a statement is given up, until the database has acknowledged.
+
+        A cancel that comes before its statement has begun is lost, so it is sent again.
+        """
+        repeating = asyncio.create_task(self._repeat_cancel())
+        try:
+            await super()._cancel(waiter, cancel_waiter)  # type: ignore[misc]  # as below
+        finally:
+            repeating.cancel()
+            if self._is_sending_cancel:
+                # It could end what is asked next.
+                self.end_as("unclean")
+
+    async def _repeat_cancel(self) -> None:
+        inner = cast("Any", self)
+        while True:
+            await asyncio.sleep(_CANCEL_AGAIN_SECONDS)
+            self._is_sending_cancel = True
+            # Not being reached is for the first attempt to tell.
+            with suppress(OSError):
+                await cast("Any", connect_utils)._cancel(
+                    loop=inner._loop,
+                    addr=inner._addr,
+                    params=inner._params,
+                    backend_pid=inner._protocol.backend_pid,
+                    backend_secret=inner._protocol.backend_secret,
+                )
+            self._is_sending_cancel = False
 
     async def _introspect_types(self, *arguments: Any) -> Any:
         """asyncpg looks a type up that is newer than the connection, which callers' roles may not.
