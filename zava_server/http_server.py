@@ -8,6 +8,7 @@ import resource
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+import structlog
 import uvicorn
 
 from zava_server.backend import Backend
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from zava_server.http_address import HttpOptions
     from zava_server.infrastructure.settings import Settings
 
+_log = structlog.get_logger(__name__)
+
 _SERVE_ANYWAY_AFTER_SECONDS = 3.0
 _GRACE_SECONDS = 2.0
 _ANSWERS_LEAVE_SECONDS = 2
@@ -37,6 +40,9 @@ _CALLS_PER_MINUTE = 600
 _CONCURRENT_STATEMENTS = 4
 # A thousand clients and more connect at once; many systems allow a process 1,024 files.
 _OPEN_FILES = 65_536
+_CLIENTS_AT_LEAST = 1000
+# Libraries, logs, pipes, the look-up of tokens, Redis: 40 were counted.
+_FILES_OF_OURS = 100
 
 
 async def serve_on(
@@ -48,9 +54,15 @@ async def serve_on(
 ) -> None:
     """Serves on a socket until it is cancelled, and calls `announce` when it does."""
     end_tracing = start_tracing()
-    _allow_many_connections()
+    most_clients = max(1, _open_files_allowed() - _FILES_OF_OURS - settings.pool_max_size)
+    if most_clients < _CLIENTS_AT_LEAST:
+        _log.warning(
+            "this system allows the process few open files, and so few clients at once",
+            clients=most_clients,
+            hint="Raise it by LimitNOFILE in systemd, or by ulimit -n.",
+        )
     try:
-        await _serve(listener, settings, options, temporary, announce)
+        await _serve(listener, settings, options, temporary, announce, most_clients)
     finally:
         await asyncio.to_thread(end_tracing)
 
@@ -61,6 +73,7 @@ async def _serve(
     options: HttpOptions,
     temporary: TokenKey | None,
     announce: Callable[[], None],
+    most_clients: int,
 ) -> None:
     issued = TokenKeyFile(settings.token_key)
     async with Backend(settings, many=True).running() as backend:
@@ -76,7 +89,7 @@ async def _serve(
             await ready
         ready.cancel()
         settle_memory()
-        server = _Server(_configuration(app, options), announce)
+        server = _Server(_configuration(app, options, most_clients), announce)
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         failed = asyncio.create_task(backend.failed())
         try:
@@ -131,7 +144,7 @@ def _build(
     return http_app(server, session, backend.is_ready, reached)
 
 
-def _configuration(app: Starlette, options: HttpOptions) -> uvicorn.Config:
+def _configuration(app: Starlette, options: HttpOptions, most_clients: int) -> uvicorn.Config:
     from zava_server.protocol.http.connections import GuardedProtocol
     from zava_server.protocol.http.limits import MOST_HEAD_BYTES
 
@@ -149,6 +162,7 @@ def _configuration(app: Starlette, options: HttpOptions) -> uvicorn.Config:
         proxy_headers=False,
         ssl_certfile=options.ssl_certfile,
         ssl_keyfile=options.ssl_keyfile,
+        limit_concurrency=most_clients,
         h11_max_incomplete_event_size=MOST_HEAD_BYTES,
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=int(_GRACE_SECONDS) + _ANSWERS_LEAVE_SECONDS,
@@ -174,8 +188,10 @@ class _Server(uvicorn.Server):
         self._announce()
 
 
-def _allow_many_connections() -> None:
+def _open_files_allowed() -> int:
+    """By the system, after we have asked for as many as we may."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(_OPEN_FILES, hard)
     if soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    return max(soft, wanted)

@@ -70,21 +70,37 @@ async def _keep_calling(call: Call, until: float) -> list[float]:
     return times
 
 
+class Caller:
+    """Makes one call again and again over a connection of its own."""
+
+    def __init__(self, call: Call) -> None:
+        self._call = call
+        self._request = call.request()
+
+    async def __aenter__(self) -> Caller:
+        address = urlsplit(self._call.url)
+        self._reader, self._writer = await asyncio.open_connection(address.hostname, address.port)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._writer.close()
+
+    async def call(self) -> Mapping[str, Any]:
+        """What it answers, for programs."""
+        self._writer.write(self._request)
+        head, body = await _answer(self._reader)
+        events = [line for line in body.splitlines() if line.startswith(b"data: {")]
+        if len(events) != 1:
+            raise SystemExit(f"{self._call.tool}: {head!r}\n{body!r:.500}")
+        answer: Mapping[str, Any] = json.loads(events[0].removeprefix(b"data: "))
+        content: Mapping[str, Any] = answer["result"]["structuredContent"]
+        return content
+
+
 async def structured(call: Call) -> Mapping[str, Any]:
     """What one call answers, for programs."""
-    address = urlsplit(call.url)
-    reader, writer = await asyncio.open_connection(address.hostname, address.port)
-    try:
-        writer.write(call.request())
-        head, body = await _answer(reader)
-    finally:
-        writer.close()
-    events = [line for line in body.splitlines() if line.startswith(b"data: {")]
-    if len(events) != 1:
-        raise SystemExit(f"{call.tool}: {head!r}\n{body!r:.500}")
-    answer: Mapping[str, Any] = json.loads(events[0].removeprefix(b"data: "))
-    content: Mapping[str, Any] = answer["result"]["structuredContent"]
-    return content
+    async with Caller(call) as caller:
+        return await caller.call()
 
 
 async def _answer(reader: asyncio.StreamReader) -> tuple[bytes, bytes]:

@@ -58,16 +58,23 @@ def http_command(settings: Settings, *words: str) -> list[str]:
 
 @contextmanager
 def http_server(
-    settings: Settings, *words: str, environment: Mapping[str, str] | None = None
+    settings: Settings,
+    *words: str,
+    environment: Mapping[str, str] | None = None,
+    open_files: int | None = None,
 ) -> Iterator[HttpServer]:
-    """Started by the command line; killed at the end unless it has ended before."""
+    """Started by the command line; killed at the end unless it has ended before.
+
+    `open_files` is how many the system allows it.
+    """
+    command = http_command(settings, *words)
+    if open_files is not None:
+        command = ["sh", "-c", f'ulimit -n {open_files} && exec "$@"', "sh", *command]
     with tempfile.TemporaryDirectory() as place:
         output = Path(place, "stderr")
         with output.open("wb") as sink:
             process = subprocess.Popen(
-                http_command(settings, *words),
-                stderr=sink,
-                env={**os.environ, **(environment or {})},
+                command, stderr=sink, env={**os.environ, **(environment or {})}
             )
         try:
             base, token = _announced(process, output, with_token="--user" in words)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, suppress
@@ -197,6 +198,45 @@ async def test_a_thousand_clients_connect_while_64_call(
         await until_it_is(busy, (0, 0), seconds=10)
         rows = await content(client, "execute_sales_query", postgresql_query="SELECT 1")
         assert rows["rows"] == [[1]]
+
+
+async def test_clients_for_whom_there_are_no_files_are_told_so_and_the_others_served(
+    settings: Settings, operator: str
+) -> None:
+    with http_server(settings, open_files=256) as server:
+        assert "Raise it by LimitNOFILE" in server.said()
+        address = urlsplit(server.base)
+        asking = f"GET /health/live HTTP/1.1\r\nHost: {address.netloc}\r\n\r\n".encode()
+
+        async def ask(client: tuple[asyncio.StreamReader, asyncio.StreamWriter]) -> bytes:
+            reader, writer = client
+            writer.write(asking)
+            head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 60)
+            (length,) = re.findall(rb"content-length: (\d+)", head)
+            await reader.readexactly(int(length))
+            return head.split()[1]
+
+        async def connect() -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+            return await asyncio.open_connection(address.hostname, address.port)
+
+        async with client_of(server.mcp, operator) as client:
+            assert (await content(client, "whoami"))["user"] == "head-office"
+            clients = await asyncio.gather(*(connect() for _ in range(200)))
+            answers = Counter([await ask(client) for client in clients])
+            assert set(answers) == {b"200", b"503"}
+            # Whoever is in stays in.
+            (first, *_) = clients
+            assert await ask(first) == b"200"
+            assert (await content(client, "list_stores"))["stores"]
+            for _, writer in clients:
+                writer.close()
+            await until_it_is(lambda: status_of(server), 200, seconds=20)
+        assert "Traceback" not in server.said()
+        assert "Too many open files" not in server.said()
+
+
+async def status_of(server: HttpServer) -> int:
+    return (await get(f"{server.base}/health/live")).status_code
 
 
 async def echo(scope: Scope, receive: Receive, send: Send) -> None:

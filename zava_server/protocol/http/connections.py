@@ -1,10 +1,14 @@
-"""Connections that end when their client is too slow: uvicorn itself waits for ever."""
+"""Connections that end when their client is too slow, and no more of them than there is room for.
+
+uvicorn itself waits for ever.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 import h11
+from starlette.responses import PlainTextResponse
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 if TYPE_CHECKING:
@@ -15,9 +19,19 @@ REQUEST_SECONDS = 25.0
 WRITE_SECONDS = 30.0
 """How long a client may take nothing of an answer."""
 
+_FULL = PlainTextResponse(
+    "This server has as many clients as it can take. Try again in a moment.",
+    status_code=503,
+    headers={"Connection": "close", "Retry-After": "1"},
+)
+
 
 class GuardedProtocol(H11Protocol):
-    """HTTP/1.1 with a limit for sending a request and for taking its answer."""
+    """HTTP/1.1 with a limit for sending a request and for taking its answer.
+
+    uvicorn's `limit_concurrency` is taken as the number of clients: those beyond it are answered
+    503. uvicorn would answer so to the others as well.
+    """
 
     _request_limit: asyncio.TimerHandle | None = None
     _write_limit: asyncio.TimerHandle | None = None
@@ -27,6 +41,9 @@ class GuardedProtocol(H11Protocol):
     ) -> None:
         """A client has connected, and may not just sit there."""
         super().connection_made(transport)
+        most, self.limit_concurrency = self.limit_concurrency, None
+        if most is not None and len(self.connections) > most:
+            self.app = _FULL
         self._await_request()
 
     def data_received(self, data: bytes) -> None:
