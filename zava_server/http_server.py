@@ -41,7 +41,7 @@ _CONCURRENT_STATEMENTS = 4
 # A thousand clients and more connect at once; many systems allow a process 1,024 files.
 _OPEN_FILES = 65_536
 _CLIENTS_AT_LEAST = 1000
-# Libraries, logs, pipes, the look-up of tokens, Redis: 40 were counted.
+# Of libraries, logs, pipes, Redis, the look-up of tokens; the pools come on top.
 _FILES_OF_OURS = 100
 
 
@@ -54,7 +54,7 @@ async def serve_on(
 ) -> None:
     """Serves on a socket until it is cancelled, and calls `announce` when it does."""
     end_tracing = start_tracing()
-    most_clients = max(1, _open_files_allowed() - _FILES_OF_OURS - settings.pool_max_size)
+    most_clients = max(1, _open_files_allowed() - _FILES_OF_OURS - 2 * settings.pool_max_size)
     if most_clients < _CLIENTS_AT_LEAST:
         _log.warning(
             "this system allows the process few open files, and so few clients at once",
