@@ -126,6 +126,64 @@ async def test_a_role_gives_nothing_without_the_matching_signature(
         await connection.close()
 
 
+# What PostgreSQL packs, and unpacks for each row, is an array of six and fewer.
+FEWEST_LISTED = 7
+
+
+@pytest.mark.parametrize("handle", ["tacoma", "puget-sound"])
+async def test_a_list_of_few_stores_is_long_enough_to_be_kept_unpacked(
+    handle: str, transactions: ReadTransactions, staff: Staff
+) -> None:
+    async with transactions.read_as(staff[handle]) as transaction:
+        listed = await transaction.connection.fetchval("SELECT retail.get_user_store_list()")
+    assert set(listed) == set(staff[handle].store_ids)
+    assert len(listed) == FEWEST_LISTED
+
+
+@pytest.mark.parametrize("handle", ["head-office", "catalogue-agent"])
+async def test_who_has_no_list_of_stores_gets_an_empty_one(
+    handle: str, transactions: ReadTransactions, staff: Staff
+) -> None:
+    async with transactions.read_as(staff[handle]) as transaction:
+        assert await transaction.connection.fetchval("SELECT retail.get_user_store_list()") == []
+
+
+async def test_stores_left_to_who_manages_none_any_more_are_not_listed(
+    owner: asyncpg.Connection, signing_key: SigningKey, staff: Staff
+) -> None:
+    identity = signing_key.sign(staff["puget-sound"].user_id, 30)
+    await owner.execute("UPDATE identity.users SET role = 'viewer' WHERE handle = 'puget-sound'")
+    await owner.execute("SELECT set_config('zava.identity', $1, true)", identity)
+    await owner.execute("SET LOCAL ROLE regional_managers")
+    assert await owner.fetchval("SELECT cardinality(retail.get_user_store_list())") == 0
+    assert await owner.fetchval("SELECT count(*) FROM retail.orders") == 0
+
+
+@pytest.mark.parametrize("handle", ["tacoma", "puget-sound", "head-office"])
+async def test_a_policy_asks_for_the_identity_once_a_statement(
+    handle: str, transactions: ReadTransactions, staff: Staff
+) -> None:
+    """And so compares each row with a value that is known by then."""
+    async with transactions.read_as(staff[handle]) as transaction:
+        rows = await transaction.connection.fetch(
+            "EXPLAIN (VERBOSE, COSTS OFF) SELECT sum(quantity) FROM retail.order_items"
+        )
+    plan = [row["QUERY PLAN"] for row in rows]
+    assert sum("InitPlan 1" in line and "(" not in line for line in plan) == 1
+    (condition,) = (line for line in plan if "Filter:" in line or "Index Cond:" in line)
+    assert "InitPlan 1" in condition
+    assert "retail." not in condition
+
+
+async def test_pages_at_random_count_little_in_plans_of_callers(
+    transactions: ReadTransactions, staff: Staff
+) -> None:
+    """A small store reads its own pages, though its size is unknown when its plan is made."""
+    async with transactions.read_as(staff["tacoma"]) as transaction:
+        cost = await transaction.connection.fetchval("SHOW random_page_cost")
+    assert cost == "1.1"
+
+
 async def test_zava_app_by_itself_may_read_nothing(database: Database) -> None:
     connection = await database.app.connect()
     try:
