@@ -72,6 +72,33 @@ SELECT count(*) FROM pg_stat_activity
 WHERE query LIKE '%to_be_ended%' AND state = 'active' AND pid <> pg_backend_pid()
 """
 
+LEFT = """
+SELECT nullif(current_setting('zava.identity', true), '') AS identity, current_user AS role
+"""
+
+
+async def left_in_sessions(pooled: str) -> list[tuple[str | None, str, bool]]:
+    """Identity, role and whether anything is prepared, in each session that the pooler lends."""
+    # All at once, so that each has another session.
+    clients = [await asyncpg.connect(pooled, statement_cache_size=0) for _ in range(SESSIONS)]
+    found = []
+    for client in clients:
+        await client.execute("BEGIN")
+        row = await client.fetchrow(LEFT)
+        assert row is not None
+        # It refuses a session in which SQL has prepared any,
+        await client.execute("SELECT identity.check_statements(0)")
+        try:
+            # and one in which fewer are prepared than there should be.
+            await client.execute("SELECT identity.check_statements(1)")
+            prepared = True
+        except asyncpg.RaiseError:
+            prepared = False
+        found.append((row["identity"], row["role"], prepared))
+    for client in clients:
+        await client.close()
+    return found
+
 
 @pytest.mark.timeout(120)
 async def test_two_hundred_clients_of_eight_stores_get_their_own_rows_only(
@@ -101,6 +128,7 @@ async def test_two_hundred_clients_of_eight_stores_get_their_own_rows_only(
             assert now is not None
             assert now["all"] <= SESSIONS
             assert (now["busy"], now["locks"]) == (0, 0)
+    assert set(await left_in_sessions(pooled)) == {(None, "zava_app", False)}
     assert hammer.outcomes["answered"] > 10
     assert hammer.outcomes["cancelled"] > 10
 
