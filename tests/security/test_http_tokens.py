@@ -263,13 +263,17 @@ async def test_a_revoked_token_ends_within_five_seconds_on_all_workers(
     for _ in range(8):
         assert await status(server, token) == 200
     await end_token(settings, UUID(parts(token)[1]["jti"]))
-    revoked = time.monotonic()
+    revoked = last_let_in = time.monotonic()
     in_a_row = 0
-    while in_a_row < 12:
-        in_a_row = in_a_row + 1 if await status(server, token) == 401 else 0
-        assert time.monotonic() < revoked + REVOKED_WITHIN_SECONDS
-        await asyncio.sleep(0.05)
-    print(f"refused by all workers after {time.monotonic() - revoked:.1f} s")
+    async with asyncio.timeout(30):
+        while in_a_row < 12:
+            asked = time.monotonic()
+            in_a_row += 1
+            if await status(server, token) != 401:
+                in_a_row, last_let_in = 0, asked
+            await asyncio.sleep(0.05)
+    assert last_let_in < revoked + REVOKED_WITHIN_SECONDS
+    print(f"refused by all workers after {last_let_in - revoked:.1f} s")
 
 
 async def test_a_user_who_goes_takes_their_tokens_along(

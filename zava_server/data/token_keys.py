@@ -8,6 +8,7 @@ from __future__ import annotations
 import secrets
 import time
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -30,6 +31,8 @@ _KEY_BYTES = 32
 _ALGORITHM = "HS256"
 _ISSUER = "zava"
 _AUDIENCE = "zava"
+# Good and bad ones, whose signatures are known again.
+_TOKENS_KEPT = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,26 +117,32 @@ class TokenKey:
 
     def verify(self, token: str) -> TokenClaims | None:
         """What the token says, if this key has signed it, for this use, and it has not expired."""
-        try:
-            decoded = jwt.decode(token, self._key(), algorithms=[_ALGORITHM])
-            claims = decoded.claims
-            if (claims["iss"], claims["aud"]) != (_ISSUER, _AUDIENCE):
-                return None
-            expires = claims.get("exp")
-            if expires is not None and not time.time() < float(expires):
-                return None
-            return TokenClaims(
-                UUID(claims["jti"]),
-                str(claims["sub"]),
-                frozenset(str(claims["scope"]).split()),
-                expires,
-            )
-        except (JoseError, ValueError, TypeError, KeyError, AttributeError):
-            # Whatever is not of the form that we issue.
+        claims = _signed_claims(self, token)
+        if claims is not None and claims.expires is not None and not time.time() < claims.expires:
             return None
+        return claims
 
     def _key(self) -> OctKey:
         return OctKey.import_key(self.secret)
+
+
+@lru_cache(_TOKENS_KEPT)
+def _signed_claims(key: TokenKey, token: str) -> TokenClaims | None:
+    """What the key has signed for this use, which does not change as time and register do."""
+    try:
+        claims = jwt.decode(token, key._key(), algorithms=[_ALGORITHM]).claims
+        if (claims["iss"], claims["aud"]) != (_ISSUER, _AUDIENCE):
+            return None
+        expires = claims.get("exp")
+        return TokenClaims(
+            UUID(claims["jti"]),
+            str(claims["sub"]),
+            frozenset(str(claims["scope"]).split()),
+            None if expires is None else float(expires),
+        )
+    except (JoseError, ValueError, TypeError, KeyError, AttributeError):
+        # Whatever is not of the form that we issue.
+        return None
 
 
 class TokenKeyFile:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import asyncio
+from typing import TYPE_CHECKING, Any
 
 from fastmcp.server.auth.providers.jwt import JWTVerifier
 from starlette.middleware import Middleware
@@ -13,7 +14,7 @@ from zava_server.protocol.http.limits import BodyLimits, HeadLimit
 from zava_server.protocol.http.routes import health_routes
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping
 
     from fastmcp import FastMCP
     from starlette.applications import Starlette
@@ -64,7 +65,8 @@ def http_app(
     """The whole of what is answered.
 
     Nothing is kept of a client between requests, so that any worker answers any of them. Answers
-    are streams of events: with plain JSON a client that goes would not be noticed.
+    are streams of events: with plain JSON a client that goes would not be noticed. Called in a
+    thread of its own.
     """
     app = server.http_app(
         path=PATH,
@@ -75,6 +77,15 @@ def http_app(
         allowed_origins=list(reach.origins),
         middleware=[Middleware(BodyLimits)],
     )
+    server._mcp_server.get_tool_input_schema = asyncio.run(_input_schemas(server)).get
     app.add_middleware(HeadLimit)
     app.router.routes.extend(health_routes(session, is_ready))
     return app
+
+
+async def _input_schemas(server: FastMCP) -> Mapping[str, Mapping[str, Any]]:
+    """By tool: the SDK looks there for arguments that come as headers too.
+
+    Otherwise it lists all tools for each call, which takes half of the time of a short one.
+    """
+    return {tool.name: tool.parameters for tool in await server.local_provider.list_tools()}
