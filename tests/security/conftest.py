@@ -63,6 +63,9 @@ async def canaries(database: Database, staff: Staff) -> AsyncIterator[Canaries]:
     keys = await owner.fetch("SELECT inner_block, outer_block FROM identity.signing_keys")
     secrets = {block.hex() for row in keys for block in row}
     yield Canaries(by_store, frozenset(secrets.union(_OF_THE_MACHINE)))
+    # Others may have sold it meanwhile.
+    await owner.execute("DELETE FROM retail.order_items WHERE product_id = $1", product)
+    await owner.execute("DELETE FROM retail.inventory WHERE product_id = $1", product)
     for table in ("order_items", "orders", "customers", "inventory"):
         await owner.execute(
             f"DELETE FROM retail.{table} WHERE created_at = timestamptz '2020-02-02'"

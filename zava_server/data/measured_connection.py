@@ -78,7 +78,7 @@ class MeasuredConnection(BoundedConnection):
         self.measurements = Measurements()
         self.ending: str | None = None
         self.opened = time.monotonic()
-        self._is_sending_cancel = False
+        self._cancelling: set[asyncio.Task[None]] = set()
         self._stmt_cache: Any
         # asyncpg's own switch, turned on by `keep_statements`.
         self._stmt_cache_enabled = False
@@ -130,25 +130,33 @@ class MeasuredConnection(BoundedConnection):
         with suppress(TimeoutError):
             await super().close(timeout=timeout or _CLOSING_SECONDS)
 
+    async def quiet(self) -> bool:
+        """Whether no cancel is on its way any more, which could end what is asked next."""
+        if self._cancelling:
+            await asyncio.wait(self._cancelling, timeout=_CLOSING_SECONDS)
+        return not self._cancelling
+
     async def _cancel(self, waiter: Any, cancel_waiter: Any = None) -> None:
         """What asyncpg runs when a statement is given up, until the database has acknowledged.
 
         A cancel that comes before its statement has begun is lost, so it is sent again.
         """
-        repeating = asyncio.create_task(self._repeat_cancel())
+        acknowledged = asyncio.Event()
+        repeating = asyncio.create_task(self._repeat_cancel(acknowledged))
+        self._cancelling.add(repeating)
+        repeating.add_done_callback(self._cancelling.discard)
         try:
             await super()._cancel(waiter, cancel_waiter)  # type: ignore[misc]  # as below
         finally:
-            repeating.cancel()
-            if self._is_sending_cancel:
-                # It could end what is asked next.
-                self.end_as("unclean")
+            acknowledged.set()
 
-    async def _repeat_cancel(self) -> None:
+    async def _repeat_cancel(self, acknowledged: asyncio.Event) -> None:
         inner = cast("Any", self)
         while True:
-            await asyncio.sleep(_CANCEL_AGAIN_SECONDS)
-            self._is_sending_cancel = True
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_CANCEL_AGAIN_SECONDS):
+                    await acknowledged.wait()
+                return
             # Not being reached is for the first attempt to tell.
             with suppress(OSError):
                 await cast("Any", connect_utils)._cancel(
@@ -158,7 +166,6 @@ class MeasuredConnection(BoundedConnection):
                     backend_pid=inner._protocol.backend_pid,
                     backend_secret=inner._protocol.backend_secret,
                 )
-            self._is_sending_cancel = False
 
     async def _introspect_types(self, *arguments: Any) -> Any:
         """asyncpg looks a type up that is newer than the connection, which callers' roles may not.

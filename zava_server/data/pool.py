@@ -391,6 +391,8 @@ async def _cleaned(connection: PoolConnectionProxy) -> bool:
     if is_lost(connection):
         return False
     try:
+        if not await cast("MeasuredConnection", connection).quiet():
+            return False
         kept = cast("MeasuredConnection", connection).statements_kept
         await connection.execute(_LEAVE_NOTHING.format(kept=kept), timeout=_CLEANING_SECONDS)
         return not connection.is_in_transaction()
