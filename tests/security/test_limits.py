@@ -21,6 +21,7 @@ from fastmcp import Client
 from fastmcp.client.transports import StdioTransport
 
 from tests.conftest import Staff
+from zava_server.data import transactions as transactions_module
 from zava_server.data.pool import Pool
 from zava_server.data.sales_queries import SalesQueries
 from zava_server.data.signing_keys import SigningKey
@@ -208,6 +209,19 @@ class TestTime:
                 await transaction.connection.fetchval("SELECT pg_sleep(4)")
         async with transactions.read_as(staff["seattle"]) as transaction:
             assert await transaction.connection.fetchval("SELECT 1") == 1
+
+    async def test_a_limit_beyond_the_logins_own_holds(
+        self,
+        pool: Pool,
+        signing_key: SigningKey,
+        staff: Staff,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        begin = f"SET transaction_timeout = '2s'; COMMIT; {transactions_module._BEGIN}"
+        monkeypatch.setattr(transactions_module, "_BEGIN", begin)
+        transactions = ReadTransactions(pool, signing_key, time_zone="UTC", statement_seconds=30)
+        async with transactions.read_as(staff["seattle"]) as transaction:
+            await transaction.connection.fetchval("SELECT pg_sleep(2.5)")
 
     async def test_a_cancel_by_somebody_else_is_not_a_timeout(
         self, run: RunBelowTheGuard, database: Database

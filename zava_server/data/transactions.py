@@ -64,7 +64,10 @@ SELECT set_config('zava.identity', $1, true),
     retail.current_user_id() AS user_id, current_user AS role,
     extract(epoch FROM now())::float8 AS now, {behind} AS behind
 """
-_TRANSACTION_TIMEOUT = "set_config('transaction_timeout', $6, true),\n    "
+# Its timer runs since BEGIN, by what holds for the login, and starts anew only where none runs.
+_TRANSACTION_TIMEOUT = """set_config('transaction_timeout', '0', true),
+    set_config('transaction_timeout', $6, true),
+    """
 _TRANSACTION_TIMEOUT_SINCE = 17
 # The right to ask this is looked at before the role is the caller's.
 _BEHIND, _NOT_ASKED = "identity.seconds_behind()", "NULL::float8"
