@@ -205,8 +205,9 @@ class TestTime:
             async with transactions.read_as(staff["seattle"]) as transaction:
                 # Its timer starts anew only where none runs.
                 await transaction.connection.execute("SET LOCAL transaction_timeout = 0")
-                await transaction.connection.execute("SET LOCAL transaction_timeout = '100ms'")
-                await transaction.connection.fetchval("SELECT pg_sleep(4)")
+                await transaction.connection.execute(
+                    "SET LOCAL transaction_timeout = '100ms'; SELECT pg_sleep(4)"
+                )
         async with transactions.read_as(staff["seattle"]) as transaction:
             assert await transaction.connection.fetchval("SELECT 1") == 1
 
