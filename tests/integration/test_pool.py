@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -12,6 +13,7 @@ from asyncpg import connect_utils
 
 from tests.conftest import Staff
 from tests.integration.states import until, until_it_is
+from zava_server.data import transactions as transactions_module
 from zava_server.data.pool import Pool
 from zava_server.data.sales_queries import SalesQueries
 from zava_server.data.signing_keys import SigningKey
@@ -238,3 +240,23 @@ async def test_a_cancel_that_comes_too_early_is_sent_again(
     assert sent > 1
     await until(lambda: small.figures().in_use == 0)
     assert small.figures().endings == {}
+
+
+async def test_an_answer_that_this_process_did_not_look_for_in_time_makes_it_busy(
+    small: Pool, signing_key: SigningKey, staff: Staff, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads = transactions(small, signing_key, 30)
+    assume = reads._assume
+
+    async def held_up(*arguments: Any) -> None:
+        time.sleep(0.8)  # noqa: ASYNC251 - nothing else runs meanwhile, which is the point
+        await assume(*arguments)
+
+    monkeypatch.setattr(transactions_module, "_ANSWER_SECONDS", 0.1)
+    with monkeypatch.context() as within:
+        within.setattr(reads, "_assume", held_up)
+        with pytest.raises(Busy, match="more to do than it can"):
+            async with reads.read_as(staff["seattle"]):
+                pass
+    monkeypatch.undo()
+    await assert_whole(small)

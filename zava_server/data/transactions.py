@@ -6,7 +6,7 @@ import asyncio
 import time
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import asyncpg
 
@@ -16,6 +16,7 @@ from zava_server.data.measured_connection import measured
 from zava_server.data.pool import DRIVER_ERRORS, is_lost
 from zava_server.data.trouble import connection_lost, too_large, trouble
 from zava_server.infrastructure.errors import (
+    Busy,
     DatabaseError,
     DatabaseLost,
     DatabaseUnavailable,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
     from zava_server.data.bounded_connection import Received
     from zava_server.data.identity import Identity
+    from zava_server.data.measured_connection import MeasuredConnection
     from zava_server.data.pool import Pool
     from zava_server.data.replicas import Replicas
     from zava_server.data.signing_keys import Signer
@@ -43,6 +45,8 @@ _SPARE_SECONDS = 1.0
 _TRANSACTION_SPARE_SECONDS = 5.0
 # Two short round trips begin each call: a database that takes longer is taken for hung.
 _ANSWER_SECONDS = 3.0
+# An event loop that sees the end of that so late has too much to do.
+_LATE_SECONDS = 0.2
 # The database's timer starts after ours; clocks may differ by a little.
 _OUT_OF_TIME = 0.98
 _MOST_CLOCK_SKEW_SECONDS = 30.0
@@ -155,7 +159,7 @@ class ReadTransactions:
     async def _on(self, pool: Pool, identity: Identity) -> AsyncIterator[ReadTransaction]:
         started, loop = time.perf_counter(), asyncio.get_running_loop()
         async with pool.connection() as connection:
-            began = time.perf_counter()
+            began, loop_began = time.perf_counter(), loop.time()
             received, measurements = received_by(connection), measured(connection)
             received.allow(0)
             pool_ms, code = (began - started) * 1000, DatabaseError.code
@@ -171,9 +175,15 @@ class ReadTransactions:
                     yield ReadTransaction(connection, received, pool_ms)
             except (*DRIVER_ERRORS, OSError) as error:
                 elapsed = time.perf_counter() - began
+                known: ZavaError | None
                 if not answers and isinstance(error, TimeoutError):
-                    await pool.give_up(connection)
-                    known: ZavaError | None = _silent(pool)
+                    if loop.time() > loop_began + _ANSWER_SECONDS + _LATE_SECONDS:
+                        # The answer may have come: it is this process that did not look.
+                        cast("MeasuredConnection", connection).end_as("silent")
+                        known = _overloaded()
+                    else:
+                        await pool.give_up(connection)
+                        known = _silent(pool)
                 else:
                     known = self._known(error, pool, connection, received, elapsed)
                 if known is None:
@@ -249,6 +259,10 @@ class ReadTransactions:
             current_reading().note(who["behind"])
         if who["user_id"] != identity.user_id or who["role"] != identity.database_role:
             raise identity_refused()
+
+
+def _overloaded() -> Busy:
+    return Busy("The server has more to do than it can.", "Try again in a moment.")
 
 
 def _silent(pool: Pool) -> DatabaseLost:
