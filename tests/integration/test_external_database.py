@@ -22,6 +22,7 @@ from zava_server.data.migrations import sql_directory
 from zava_server.startup import Database
 
 PASSWORD = "pä/ss w:rd@"
+SMALL = ("--scale", "0.1")
 
 
 def zava_server(
@@ -67,7 +68,7 @@ async def test_it_is_prepared_by_the_owner_and_then_served_without_them(
     assert unprepared.returncode == 1
     assert "zava-server db init" in unprepared.stderr
 
-    prepared = zava_server("db", "init", "--json", data_dir=tmp_path, **foreign)
+    prepared = zava_server("db", "init", "--json", *SMALL, data_dir=tmp_path, **foreign)
     assert prepared.returncode == 0, prepared.stdout + prepared.stderr
     status = json.loads(zava_server("db", "status", "--json", data_dir=tmp_path, **foreign).stdout)
     assert status["state"] == "ready"
@@ -87,8 +88,7 @@ async def test_a_superuser_is_refused_with_the_reason(
     foreign: dict[str, str], tmp_path: Path
 ) -> None:
     ended = zava_server(
-        "db",
-        "init",
+        *("db", "init", *SMALL),
         data_dir=tmp_path,
         ZAVA_DATABASE_URL=foreign["ZAVA_ADMIN_DATABASE_URL"],
         ZAVA_ADMIN_DATABASE_URL=foreign["ZAVA_ADMIN_DATABASE_URL"],

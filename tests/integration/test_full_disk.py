@@ -77,7 +77,7 @@ def test_a_first_start_tells_of_the_full_disk_and_is_completed_when_there_is_roo
 
         room = ["mount", "-o", "remount,size=2g", str(data_dir.parent)]
         subprocess.run(room, check=True)
-        ready = zava_server("db", "init", "--json", data_dir=data_dir)
+        ready = zava_server("db", "init", "--json", "--scale", "0.1", data_dir=data_dir)
         assert "ready" in json.loads(ready.stdout.splitlines()[-1]), ready.stdout
 
 
