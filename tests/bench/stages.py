@@ -13,18 +13,16 @@ import functools
 import os
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from contextlib import ExitStack, asynccontextmanager, contextmanager
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 from statistics import median
 from typing import Any
 from unittest import mock
 
-from fastmcp import Client
-
 from tests.bench.ground import directory
-from zava_server.backend import Backend
+from tests.integration.in_memory import in_memory
 from zava_server.business.sales_queries import SalesQueryService
 from zava_server.data import sales_queries
 from zava_server.data.chunks import Chunks
@@ -32,10 +30,7 @@ from zava_server.data.guard import SqlGuard
 from zava_server.data.measured_connection import MeasuredConnection
 from zava_server.data.pool import Pool
 from zava_server.data.transactions import ReadTransactions
-from zava_server.infrastructure.rates import Rates
 from zava_server.infrastructure.settings import Settings
-from zava_server.protocol.server import build_server
-from zava_server.protocol.session import Session
 from zava_server.protocol.tools import sales
 
 Async = Callable[..., Awaitable[Any]]
@@ -104,23 +99,6 @@ class Stopwatches:
                     self._calls[-1][stage if begins else _CLEAN] += (elapsed - inner[0]) * 1000
 
         return timed
-
-
-@asynccontextmanager
-async def in_memory(settings: Settings) -> AsyncIterator[Client[Any]]:
-    """A client of the real server, with nothing between them but the SDK."""
-    async with Backend(settings).running() as backend:
-        await backend.ready()
-        server = build_server(
-            Session(backend, backend),
-            Rates(calls_per_minute=0, concurrent_statements=0),
-            backend.errors,
-            backend.calls,
-            default_rows=settings.max_rows,
-            deadline_seconds=settings.statement_timeout_seconds,
-        )
-        async with Client(server) as client:
-            yield client
 
 
 async def measure(settings: Settings, calls: int) -> Mapping[str, float]:

@@ -14,16 +14,13 @@ import pytest
 from fastmcp import Client
 from pydantic import SecretStr
 
+from tests.integration.in_memory import in_memory
 from tests.integration.postgres_servers import HOST, PostgresServer, copy_of
 from tests.integration.states import until, until_it_is
-from zava_server.backend import Backend
 from zava_server.data import pool
 from zava_server.data.endpoint import Endpoint
 from zava_server.doctor.database import look_at_replicas
-from zava_server.infrastructure.rates import Rates
 from zava_server.infrastructure.settings import Settings
-from zava_server.protocol.server import build_server
-from zava_server.protocol.session import Session
 from zava_server.protocol.staleness import BEHIND
 from zava_server.startup import Database
 
@@ -64,9 +61,8 @@ async def streaming(primary: PostgresServer, name: str) -> PostgresServer:
 class Served:
     """A server of Seattle's manager, and what it says of itself."""
 
-    def __init__(self, client: Client[Any], backend: Backend) -> None:
+    def __init__(self, client: Client[Any]) -> None:
         self._client = client
-        self._backend = backend
 
     async def call(self, tool: str, **arguments: Any) -> Any:
         return await self._client.call_tool(tool, arguments, raise_on_error=False)
@@ -108,18 +104,8 @@ async def serving(
             "user": "seattle",
         }
     )
-    async with Backend(settings).running() as backend:
-        await backend.ready()
-        server = build_server(
-            Session(backend, backend),
-            Rates(calls_per_minute=0, concurrent_statements=0),
-            backend.errors,
-            backend.calls,
-            default_rows=1000,
-            deadline_seconds=20,
-        )
-        async with Client(server) as client:
-            yield Served(client, backend)
+    async with in_memory(settings) as client:
+        yield Served(client)
 
 
 @asynccontextmanager

@@ -11,18 +11,15 @@ from typing import Any
 
 import asyncpg
 import pytest
-from fastmcp import Client, FastMCP
+from fastmcp import Client
 from pydantic import SecretStr
 
+from tests.integration.in_memory import in_memory
 from tests.integration.postgres_servers import HOST, PostgresServer, copy_of
 from tests.integration.tcp_proxy import TcpProxy
-from zava_server.backend import Backend
 from zava_server.data import hosts, pool, transactions
 from zava_server.infrastructure import retries
-from zava_server.infrastructure.rates import Rates
 from zava_server.infrastructure.settings import Settings
-from zava_server.protocol.server import build_server
-from zava_server.protocol.session import Session
 from zava_server.startup import Database
 
 WORKERS = 6
@@ -66,18 +63,8 @@ async def serving(settings: Settings, *places: str, options: str = "") -> AsyncI
     settings = settings.model_copy(
         update={"database_url": SecretStr(url), "user": "seattle", "pool_acquire_seconds": 2.5}
     )
-    async with Backend(settings).running() as backend:
-        await backend.ready()
-        server: FastMCP = build_server(
-            Session(backend, backend),
-            Rates(calls_per_minute=0, concurrent_statements=0),
-            backend.errors,
-            backend.calls,
-            default_rows=1000,
-            deadline_seconds=20,
-        )
-        async with Client(server) as client:
-            yield client
+    async with in_memory(settings) as client:
+        yield client
 
 
 async def outcome(client: Tool, sql: str = COUNT) -> str:
