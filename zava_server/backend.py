@@ -12,7 +12,7 @@ import structlog
 
 from zava_server.data.directory import Directory
 from zava_server.data.identity import find_user, list_users, unknown_user
-from zava_server.data.pool import DRIVER_ERRORS, Pool
+from zava_server.data.pool import DRIVER_ERRORS, SECONDS_BEHIND, Pool
 from zava_server.data.replicas import Replicas
 from zava_server.data.self_check import refuse_unsafe_role
 from zava_server.data.signing_keys import KeyFile
@@ -289,11 +289,17 @@ async def _refuse_unfit(connection: asyncpg.Connection) -> None:
 
 def _replicas(endpoint: Endpoint, settings: Settings) -> AbstractAsyncContextManager[Replicas]:
     """Each of them is looked at before it serves."""
+
+    async def refuse_unfit(connection: asyncpg.Connection) -> None:
+        await _refuse_unfit(connection)
+        replicas.check(await connection.fetchval(SECONDS_BEHIND) or 0.0)
+
     pool = Pool(
         endpoint,
         min_size=0,
         max_size=settings.pool_max_size,
         acquire_seconds=settings.pool_acquire_seconds,
-        check=_refuse_unfit,
+        check=refuse_unfit,
     )
-    return Replicas(pool, most_seconds=settings.read_max_lag_seconds).running()
+    replicas = Replicas(pool, most_seconds=settings.read_max_lag_seconds)
+    return replicas.running()

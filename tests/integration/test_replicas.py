@@ -6,7 +6,7 @@ import asyncio
 import signal
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import asyncpg
@@ -19,6 +19,7 @@ from tests.integration.postgres_servers import HOST, PostgresServer, copy_of
 from tests.integration.states import until, until_it_is
 from zava_server.data import pool
 from zava_server.data.endpoint import Endpoint
+from zava_server.data.replicas import Replicas
 from zava_server.doctor.database import look_at_replicas
 from zava_server.infrastructure.settings import Settings
 from zava_server.protocol.staleness import BEHIND
@@ -28,6 +29,14 @@ COUNT = "SELECT count(*) AS n FROM retail.orders"
 BEHIND_SECONDS = "SELECT identity.seconds_behind()"
 STREAMS = "SELECT EXISTS (SELECT FROM pg_stat_wal_receiver WHERE status = 'streaming')"
 LOGINS = "SELECT count(*) FROM pg_stat_activity WHERE usename = 'zava_app'"
+LONG = """
+SELECT count(*) AS n FROM retail.order_items AS a
+JOIN (SELECT quantity FROM retail.order_items LIMIT 2000) AS b ON a.quantity < b.quantity
+"""
+RUNS_LONG = """
+SELECT EXISTS (SELECT FROM pg_locks WHERE pid <> pg_backend_pid()
+    AND relation = 'retail.order_items'::regclass AND mode = 'AccessShareLock' AND granted)
+"""
 LONGEST_SECONDS_OF_ERRORS = 2.0
 
 
@@ -64,6 +73,12 @@ class Served:
     def __init__(self, client: Client[Any]) -> None:
         self._client = client
 
+    @property
+    def replicas(self) -> Replicas:
+        found = self._backend.services.operations._replicas
+        assert found is not None
+        return found
+
     async def call(self, tool: str, **arguments: Any) -> Any:
         return await self._client.call_tool(tool, arguments, raise_on_error=False)
 
@@ -93,13 +108,17 @@ class Served:
 
 @asynccontextmanager
 async def serving(
-    settings: Settings, places: str, *replicas: PostgresServer, most_seconds: float = 10
+    settings: Settings,
+    places: str,
+    *replicas: PostgresServer,
+    most_seconds: float = 10,
+    database: str = "zava",
 ) -> AsyncIterator[Served]:
     read = ",".join(server.place for server in replicas)
     settings = settings.model_copy(
         update={
             "database_url": SecretStr(f"postgresql://zava_app@{places}/zava"),
-            "read_database_url": SecretStr(f"postgresql://zava_app@{read}/zava"),
+            "read_database_url": SecretStr(f"postgresql://zava_app@{read}/{database}"),
             "read_max_lag_seconds": most_seconds,
             "user": "seattle",
         }
@@ -254,15 +273,106 @@ async def test_after_the_primary_dies_a_promoted_standby_serves_all(
             second.stop(signal.SIGQUIT)
 
 
+async def test_one_of_two_that_is_behind_does_not_keep_the_other_from_answering(
+    primary: PostgresServer,
+    replica: PostgresServer,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    other = await streaming(primary, "ahead")
+    try:
+        async with (
+            serving(settings, primary.place, replica, other, most_seconds=1) as served,
+            owner_at(primary) as writer,
+            owner_at(replica) as halted,
+        ):
+            await served.uses_replicas()
+
+            async def halted_is_asked() -> bool:
+                # New connections choose anew.
+                with monkeypatch.context() as short:
+                    short.setattr(pool, "LONGEST_SHARED_SECONDS", 0)
+                    await asyncio.gather(*(served.behind() for _ in range(4)))
+                await asyncio.gather(*(served.behind() for _ in range(4)))
+                logins: int = await halted.fetchval(LOGINS)
+                return logins > 0
+
+            await until_it_is(halted_is_asked, True, seconds=30)
+            await halted.execute("SELECT pg_wal_replay_pause()")
+            await writer.execute("COMMENT ON TABLE retail.stores IS 'changed once more'")
+            await until_it_is(
+                lambda: halted.fetchval(f"SELECT ({BEHIND_SECONDS}) > 1"), True, seconds=20
+            )
+
+            async def all_from_the_other() -> bool:
+                told = await asyncio.gather(*(served.behind() for _ in range(4)))
+                return None not in told and await halted.fetchval(LOGINS) == 0
+
+            await until_it_is(all_from_the_other, True, seconds=20)
+    finally:
+        other.stop(signal.SIGQUIT)
+
+
+async def test_a_query_ended_for_a_change_to_be_applied_is_answered_by_the_primary(
+    primary: PostgresServer, replica: PostgresServer, settings: Settings
+) -> None:
+    async with (
+        serving(settings, primary.place, replica) as served,
+        owner_at(primary) as writer,
+        owner_at(replica) as reader,
+    ):
+        await reader.execute("ALTER SYSTEM SET max_standby_streaming_delay = 0")
+        await reader.execute("SELECT pg_reload_conf()")
+        await served.uses_replicas()
+
+        async def a_conflict_was_met() -> bool:
+            asking = asyncio.create_task(served.call("execute_sales_query", postgresql_query=LONG))
+            await until_it_is(lambda: reader.fetchval(RUNS_LONG), True, seconds=20)
+            await writer.execute(
+                "BEGIN; LOCK TABLE retail.order_items IN ACCESS EXCLUSIVE MODE; "
+                "COMMENT ON TABLE retail.order_items IS 'changed'; COMMIT"
+            )
+            result = await asking
+            assert not result.is_error, result
+            return BEHIND not in result.meta
+
+        await until_it_is(a_conflict_was_met, True, seconds=60)
+
+
+async def test_with_all_connections_to_replicas_in_use_the_primary_answers(
+    primary: PostgresServer, replica: PostgresServer, settings: Settings
+) -> None:
+    settings = settings.model_copy(update={"pool_acquire_seconds": 0.2})
+    async with serving(settings, primary.place, replica) as served:
+        await served.uses_replicas()
+        async with AsyncExitStack() as stack:
+            for _ in range(settings.pool_max_size):
+                await stack.enter_async_context(served.replicas.pool.connection())
+            assert await served.behind() is None
+        assert await served.behind() is not None
+
+
+async def test_a_replica_without_zava_leaves_the_looks_going(
+    primary: PostgresServer, replica: PostgresServer, settings: Settings
+) -> None:
+    async with serving(settings, primary.place, replica, database="template1") as served:
+        reason = "is no database of Zava's"
+        await until(lambda: reason in (served.replicas.trouble or ""))
+        assert await served.behind() is None
+
+
 async def test_the_doctor_tells_of_them(primary: PostgresServer, replica: PostgresServer) -> None:
-    async def found(server: PostgresServer) -> tuple[str, str]:
+    async def found(server: PostgresServer, most_seconds: float = 10) -> tuple[str, str]:
         url = f"postgresql://zava_app@{server.place}/zava"
         there = Endpoint.from_url(url, "ZAVA_READ_DATABASE_URL", for_reads=True)
-        finding = await look_at_replicas(Database(there, None, None, replicas=there))
+        database = Database(there, None, None, replicas=there)
+        finding = await look_at_replicas(database, most_seconds=most_seconds)
         return finding.severity, finding.message
 
     severity, message = await found(replica)
     assert (severity, "s behind" in message) == ("ok", True)
+    severity, message = await found(replica, most_seconds=-1)
+    assert (severity, "s behind, and the primary answers" in message) == ("warning", True)
     assert await found(primary) == ("warning", f"{primary.place}/zava is a primary")
     replica.kill()
     severity, message = await found(replica)

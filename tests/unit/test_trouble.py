@@ -31,3 +31,8 @@ def test_a_limit_on_a_querys_files_is_no_full_disk() -> None:
 def test_an_ended_connection_is_lost() -> None:
     error = trouble(asyncpg.ConnectionDoesNotExistError(), out_of_time=False)
     assert isinstance(error, DatabaseLost)
+
+
+def test_a_query_that_a_standby_ended_to_catch_up_is_one_to_be_made_again() -> None:
+    for ended in (asyncpg.SerializationError(), asyncpg.DeadlockDetectedError()):
+        assert isinstance(trouble(ended, out_of_time=False), DatabaseLost)

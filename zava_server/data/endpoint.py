@@ -122,6 +122,12 @@ class Endpoint:
                 f"No host of {self.place} is what target_session_attrs asks for.",
                 "Check which of them is the primary.",
             ) from None
+        except ValueError:
+            # The driver's, for a host that is no name and for a database without pgvector's types.
+            raise DatabaseUnavailable(
+                f"{self._subject} is no database of Zava's.",
+                "Check the host, and the database's name at the end of the URL.",
+            ) from None
         except (OSError, asyncpg.PostgresConnectionError):
             raise DatabaseLost(
                 f"{self._subject} cannot be reached.",

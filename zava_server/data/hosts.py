@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import asyncpg
 
+from zava_server.infrastructure.errors import DatabaseUnavailable
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
@@ -22,7 +24,14 @@ CONNECT_SECONDS = 10.0
 SECONDS_A_HOST = 2.0
 """How long each of several may."""
 
-_TROUBLES = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+_TROUBLES = (
+    OSError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    # What `prepare` finds against a host.
+    DatabaseUnavailable,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +89,8 @@ class Hosts:
         """A connection to the first host that is what is wanted, or else to one that will do.
 
         `prepare` is run on it within the host's time. A host that was silent is tried last, and not
-        at all while another will do. Raises the driver's errors, OSError or TimeoutError.
+        at all while another will do. Raises what `prepare` raises, the
+        driver's errors, OSError or TimeoutError.
         """
         errors: list[Exception] = []
         makeshift: asyncpg.Connection | None = None

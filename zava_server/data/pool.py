@@ -39,7 +39,8 @@ _HISTORY_SECONDS = 60
 _WAITS_KEPT = 1000
 _ERRORS_KEPT = 10
 _SECONDS_BETWEEN_LAGS = 1.0
-_SECONDS_BEHIND = "SELECT identity.seconds_behind()"
+SECONDS_BEHIND = "SELECT identity.seconds_behind()"
+"""NULL on a primary, Infinity where a standby cannot know."""
 # A backend that listens neither to a cancel nor to this is not waited for.
 _CLEANING_SECONDS = 5.0
 # Of hosts that share the connections, one that has come back gets its share within that time.
@@ -109,9 +110,9 @@ class StandbyLag:
 class PoolFigures:
     """The pool now and in the last minute, one sample a second, oldest first. Waits are in ms.
 
-    `endings` counts closed connections by reason: `idle` for long, `lost`, `silent`, `unclean` or
-    `too_much` after a call, `expired`, `stopped`. `lag` is None where a primary answers. `errors`
-    are the last ten, oldest first.
+    `endings` counts closed connections by reason: `idle` for long, `lost`, `silent`, `behind`,
+    `unclean` or `too_much` after a call, `expired`, `stopped`. `lag` is None where a primary
+    answers. `errors` are the last ten, oldest first.
     """
 
     size: int
@@ -352,7 +353,7 @@ class Pool:
             return
         self._lag_until = time.monotonic() + _SECONDS_BETWEEN_LAGS
         try:
-            seconds = await connection.fetchval(_SECONDS_BEHIND, timeout=_CLEANING_SECONDS)
+            seconds = await connection.fetchval(SECONDS_BEHIND, timeout=_CLEANING_SECONDS)
         except (*DRIVER_ERRORS, OSError):
             seconds = None
         known = seconds if seconds is not None and math.isfinite(seconds) else None

@@ -5,16 +5,19 @@ from __future__ import annotations
 import asyncio
 import math
 from contextlib import asynccontextmanager, suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import structlog
 
-from zava_server.data.pool import DRIVER_ERRORS
+from zava_server.data.pool import DRIVER_ERRORS, SECONDS_BEHIND
 from zava_server.infrastructure.errors import Busy, DatabaseUnavailable, ZavaError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from asyncpg.pool import PoolConnectionProxy
+
+    from zava_server.data.measured_connection import MeasuredConnection
     from zava_server.data.pool import Pool, PoolFigures
 
 _log = structlog.get_logger(__name__)
@@ -101,10 +104,19 @@ class Replicas:
     async def _look(self) -> None:
         try:
             async with self.pool.connection() as connection:
-                behind = await connection.fetchval("SELECT identity.seconds_behind()", timeout=2)
+                behind = await connection.fetchval(SECONDS_BEHIND, timeout=2)
+                try:
+                    self.check(behind or 0.0)
+                except ReplicaBehind:
+                    leave(connection)
+                    raise
         except Busy:
             # They answer, others.
             return
         except (*DRIVER_ERRORS, OSError) as error:
             raise DatabaseUnavailable("The replica does not answer.") from error
-        self.check(behind or 0.0)
+
+
+def leave(connection: PoolConnectionProxy) -> None:
+    """Ends a connection to a replica that is too far behind: the next may lead to another."""
+    cast("MeasuredConnection", connection).end_as("behind")

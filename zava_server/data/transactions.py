@@ -8,12 +8,11 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
-import asyncpg
-
 from zava_server.data.bounded_connection import received_by
 from zava_server.data.identity import IdentityRefused, identity_refused
 from zava_server.data.measured_connection import measured
 from zava_server.data.pool import DRIVER_ERRORS, is_lost
+from zava_server.data.replicas import ReplicaBehind, leave
 from zava_server.data.trouble import connection_lost, too_large, trouble
 from zava_server.infrastructure.errors import (
     Busy,
@@ -148,8 +147,9 @@ class ReadTransactions:
         if replicas is not None and replicas.serve and not current_reading().wants_primary:
             try:
                 return await stack.enter_async_context(self._on(replicas.pool, identity))
-            except IdentityRefused:
-                # The user or the key has not arrived there yet.
+            except (IdentityRefused, Busy):
+                # The user or the key has not arrived there yet; or all connections are in use,
+                # perhaps by statements on a replica that hangs.
                 pass
             except DatabaseUnavailable as error:
                 replicas.doubt(error)
@@ -195,6 +195,8 @@ class ReadTransactions:
                 raise known from error
             except BaseException as error:
                 code = code_of(error)
+                if isinstance(error, ReplicaBehind):
+                    leave(connection)
                 raise
             finally:
                 if self._log is not None:
@@ -214,9 +216,6 @@ class ReadTransactions:
         """What the caller is to be told; None for an error that is the statement's own."""
         if received.too_much:
             return too_large()
-        if isinstance(error, asyncpg.SerializationError) and self._is_of_replicas(pool):
-            # What it reads was removed on the primary, and the replica may wait no longer.
-            return DatabaseLost("The replica has ended the query to catch up.", "Try again.")
         out_of_time = elapsed >= self._statement_seconds * _OUT_OF_TIME
         known = trouble(error, out_of_time=out_of_time, directory=pool.directory)
         # Using a lost connection is an interface error, as is any misuse of the driver.
@@ -256,9 +255,10 @@ class ReadTransactions:
             )
         if self._replicas is not None and who["behind"] is not None:
             self._replicas.check(who["behind"])
-            current_reading().note(who["behind"])
         if who["user_id"] != identity.user_id or who["role"] != identity.database_role:
             raise identity_refused()
+        if who["behind"] is not None:
+            current_reading().note(who["behind"])
 
 
 def _overloaded() -> Busy:

@@ -63,6 +63,11 @@ def trouble(
             | OSError()
         ):
             return connection_lost(out_of_time=out_of_time)
+        # A standby applies a change to what the statement reads, and may wait for it no longer.
+        case asyncpg.TransactionRollbackError():
+            return DatabaseLost(
+                "The database has ended the query to catch up.", "Try again in a moment."
+            )
         # A statement of ours was prepared before; the driver has forgotten it by now.
         case asyncpg.InvalidCachedStatementError():
             return DatabaseLost("A table has changed its form just now.", "Try again in a moment.")

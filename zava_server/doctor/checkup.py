@@ -101,4 +101,4 @@ async def _look_at_database(
             async for finding in look_at_role(app):
                 yield finding
             yield await look_at_users(app, settings)
-        yield await look_at_replicas(database)
+        yield await look_at_replicas(database, most_seconds=settings.read_max_lag_seconds)

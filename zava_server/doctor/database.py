@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -114,7 +115,7 @@ async def look_at_users(connection: asyncpg.Connection, settings: Settings) -> F
     return ok("users", ", ".join(handles))
 
 
-async def look_at_replicas(database: Database) -> Finding:
+async def look_at_replicas(database: Database, *, most_seconds: float) -> Finding:
     """Whether the first replica that answers may be read, and how far it is behind."""
     if database.replicas is None:
         return ok("replicas", "none; the primary answers all reads")
@@ -122,7 +123,7 @@ async def look_at_replicas(database: Database) -> Finding:
         async with session(database.replicas) as connection:
             await refuse_unsafe_role(connection)
             behind = await connection.fetchval("SELECT identity.seconds_behind()")
-    except (ZavaError, *DRIVER_ERRORS) as error:
+    except (ZavaError, *DRIVER_ERRORS, OSError) as error:
         reason = error.message if isinstance(error, ZavaError) else str(error)
         return warning(
             "replicas",
@@ -134,5 +135,12 @@ async def look_at_replicas(database: Database) -> Finding:
             "replicas",
             f"{database.replicas.place} is a primary",
             "Name streaming replicas in ZAVA_READ_DATABASE_URL.",
+        )
+    if behind > most_seconds:
+        far = "an unknown time" if math.isinf(behind) else f"{behind:.0f} s"
+        return warning(
+            "replicas",
+            f"{database.replicas.place} is {far} behind, and the primary answers in its place",
+            "Check that replication runs; ZAVA_READ_MAX_LAG_SECONDS is the bound.",
         )
     return ok("replicas", f"{database.replicas.place}, {behind:.1f} s behind")
