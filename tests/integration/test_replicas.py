@@ -17,6 +17,7 @@ from pydantic import SecretStr
 from tests.integration.in_memory import in_memory
 from tests.integration.postgres_servers import HOST, PostgresServer, copy_of
 from tests.integration.states import until, until_it_is
+from zava_server import backend
 from zava_server.data import pool
 from zava_server.data.endpoint import Endpoint
 from zava_server.data.replicas import Replicas
@@ -72,12 +73,6 @@ class Served:
 
     def __init__(self, client: Client[Any]) -> None:
         self._client = client
-
-    @property
-    def replicas(self) -> Replicas:
-        found = self._backend.services.operations._replicas
-        assert found is not None
-        return found
 
     async def call(self, tool: str, **arguments: Any) -> Any:
         return await self._client.call_tool(tool, arguments, raise_on_error=False)
@@ -340,24 +335,40 @@ async def test_a_query_ended_for_a_change_to_be_applied_is_answered_by_the_prima
 
 
 async def test_with_all_connections_to_replicas_in_use_the_primary_answers(
-    primary: PostgresServer, replica: PostgresServer, settings: Settings
+    primary: PostgresServer,
+    replica: PostgresServer,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    settings = settings.model_copy(update={"pool_acquire_seconds": 0.2})
+    made: list[Replicas] = []
+
+    def made_here(*arguments: Any, **options: Any) -> Replicas:
+        made.append(Replicas(*arguments, **options))
+        return made[-1]
+
+    monkeypatch.setattr(backend, "Replicas", made_here)
     async with serving(settings, primary.place, replica) as served:
         await served.uses_replicas()
         async with AsyncExitStack() as stack:
             for _ in range(settings.pool_max_size):
-                await stack.enter_async_context(served.replicas.pool.connection())
+                await stack.enter_async_context(made[0].pool.connection())
             assert await served.behind() is None
-        assert await served.behind() is not None
+
+        async def is_asked() -> bool:
+            return await served.behind() is not None
+
+        await until_it_is(is_asked, True, seconds=20)
 
 
 async def test_a_replica_without_zava_leaves_the_looks_going(
     primary: PostgresServer, replica: PostgresServer, settings: Settings
 ) -> None:
     async with serving(settings, primary.place, replica, database="template1") as served:
-        reason = "is no database of Zava's"
-        await until(lambda: reason in (served.replicas.trouble or ""))
+
+        async def is_told() -> bool:
+            return "is no database of Zava's" in (await served.health())["reason"]
+
+        await until_it_is(is_told, True, seconds=20)
         assert await served.behind() is None
 
 
