@@ -8,7 +8,7 @@ import signal
 import socket
 import subprocess
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import asyncpg
@@ -90,18 +90,22 @@ class PostgresServer:
         """All its processes at once, as a machine that loses its power."""
         assert self._process is not None
         for process in self._all():
-            process.kill()
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
         self._process.wait()
         self._process = None
 
     def pause(self) -> None:
         """From now on it takes connections, by the kernel, and answers nobody."""
         for process in self._all():
-            process.suspend()
+            with suppress(psutil.NoSuchProcess):
+                process.suspend()
 
     def resume(self) -> None:
+        # Backends come and go meanwhile.
         for process in self._all():
-            process.resume()
+            with suppress(psutil.NoSuchProcess):
+                process.resume()
 
     def promote(self) -> None:
         done = self._run("pg_ctl", "promote", "-D", str(self.data))

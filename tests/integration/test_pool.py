@@ -226,7 +226,7 @@ async def test_a_cancel_that_comes_too_early_is_sent_again(
     async def running() -> int:
         count: int = await observer.fetchval(
             "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%too_early%' "
-            "AND state = 'active' AND pid <> pg_backend_pid()"
+            "AND wait_event = 'PgSleep'"
         )
         return count
 
