@@ -292,7 +292,7 @@ def _replicas(endpoint: Endpoint, settings: Settings) -> AbstractAsyncContextMan
 
     async def refuse_unfit(connection: asyncpg.Connection) -> None:
         await _refuse_unfit(connection)
-        replicas.check(await connection.fetchval(SECONDS_BEHIND) or 0.0)
+        replicas.check(connection, await connection.fetchval(SECONDS_BEHIND) or 0.0)
 
     pool = Pool(
         endpoint,

@@ -31,6 +31,8 @@ shared_buffers = 32MB
 jit = off
 fsync = off
 hot_standby = on
+# Otherwise a replica that is a moment late is cut off by the next one's backup.
+wal_keep_size = 512MB
 """
 _LOGINS = f"""
 host all         all {HOST}/32 trust

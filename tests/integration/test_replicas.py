@@ -18,7 +18,7 @@ from tests.integration.in_memory import in_memory
 from tests.integration.postgres_servers import HOST, PostgresServer, copy_of
 from tests.integration.states import until, until_it_is
 from zava_server import backend
-from zava_server.data import pool
+from zava_server.data import hosts, pool
 from zava_server.data.endpoint import Endpoint
 from zava_server.data.replicas import Replicas
 from zava_server.doctor.database import look_at_replicas
@@ -239,6 +239,39 @@ async def test_the_one_that_is_left_answers_and_the_other_gets_its_share_when_it
                 async def is_asked() -> bool:
                     await served.behind()
                     logins: int = await owner.fetchval(LOGINS)
+                    return logins > 0
+
+                await until_it_is(is_asked, True, seconds=30)
+    finally:
+        other.stop(signal.SIGQUIT)
+
+
+async def test_one_that_was_silent_gets_its_share_once_it_answers(
+    primary: PostgresServer,
+    replica: PostgresServer,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Each connection is new.
+    monkeypatch.setattr(pool, "LONGEST_SHARED_SECONDS", 0)
+    other = await streaming(primary, "loud")
+    try:
+        replica.pause()
+        async with serving(settings, primary.place, replica, other) as served:
+            await served.uses_replicas()
+            with monkeypatch.context() as short:
+                short.setattr(hosts, "SECONDS_A_HOST", 0.5)
+                for _ in range(10):
+                    await served.behind()
+            replica.resume()
+            async with owner_at(replica) as owner:
+
+                async def is_asked() -> bool:
+                    with monkeypatch.context() as kept:
+                        kept.setattr(pool, "LONGEST_SHARED_SECONDS", 60)
+                        await asyncio.gather(*(served.behind() for _ in range(4)))
+                    logins: int = await owner.fetchval(LOGINS)
+                    await asyncio.gather(*(served.behind() for _ in range(4)))
                     return logins > 0
 
                 await until_it_is(is_asked, True, seconds=30)

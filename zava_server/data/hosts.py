@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -126,9 +127,14 @@ class Hosts:
             random.shuffle(numbers)
         return sorted(numbers, key=self._silent.__contains__)
 
+    async def look_at_silent(self) -> None:
+        """Forgives the hosts that answer again, so that no call waits to find out."""
+        for number in tuple(self._silent):
+            with suppress(*_TROUBLES):
+                (await self._reach(number, None, {})).terminate()
+
     async def wanted_is_there(self) -> bool:
-        """Whether a host that is what is wanted answers now, silent ones included."""
-        self._silent.clear()
+        """Whether a host that is what is wanted answers now, if it was not silent before."""
         try:
             connection = await self.connect()
         except _TROUBLES:

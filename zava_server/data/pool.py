@@ -45,7 +45,7 @@ SECONDS_BEHIND = "SELECT identity.seconds_behind()"
 _CLEANING_SECONDS = 5.0
 # Of hosts that share the connections, one that has come back gets its share within that time.
 LONGEST_SHARED_SECONDS = 60.0
-# How often a better host is looked for while a standby stands in, or the other way round.
+# How often silent hosts are looked at, and a better one while a standby stands in for a primary.
 _SECONDS_BETWEEN_SEARCHES = 5.0
 # A host that has vanished without a word is noticed after 11 s, even if nothing is being sent.
 _SOCKET_OPTIONS = (("TCP_KEEPIDLE", 5), ("TCP_KEEPINTVL", 2), ("TCP_KEEPCNT", 3))
@@ -193,7 +193,7 @@ class Pool:
         self._pool = await self._endpoint.reaching(self._open)
         watching = [asyncio.create_task(self._sample())]
         if self._hosts.several:
-            watching.append(asyncio.create_task(self._leave_makeshift(self._pool)))
+            watching.append(asyncio.create_task(self._look_for_hosts(self._pool)))
         try:
             yield self
         finally:
@@ -320,9 +320,10 @@ class Pool:
         reason = cast("MeasuredConnection", connection).reason
         self._endings["stopped" if self._stopping else reason] += 1
 
-    async def _leave_makeshift(self, pool: asyncpg.Pool) -> None:
+    async def _look_for_hosts(self, pool: asyncpg.Pool) -> None:
         while True:
             await asyncio.sleep(_SECONDS_BETWEEN_SEARCHES)
+            await self._hosts.look_at_silent()
             if self._on_makeshift and await self._hosts.wanted_is_there():
                 self._on_makeshift = False
                 await pool.expire_connections()

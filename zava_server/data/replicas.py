@@ -15,6 +15,7 @@ from zava_server.infrastructure.errors import Busy, DatabaseUnavailable, ZavaErr
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    import asyncpg
     from asyncpg.pool import PoolConnectionProxy
 
     from zava_server.data.measured_connection import MeasuredConnection
@@ -79,14 +80,19 @@ class Replicas:
         self._trouble = error.message
         self._in_doubt.set()
 
-    def check(self, behind_seconds: float) -> None:
-        """Raises ReplicaBehind where that is too far."""
+    def check(self, connection: asyncpg.Connection | PoolConnectionProxy, told: float) -> float:
+        """How far the replica is behind, which has just told so much.
+
+        Raises ReplicaBehind where that is too far.
+        """
+        behind_seconds = cast("MeasuredConnection", connection).seconds_behind(told)
         self.behind_seconds = behind_seconds if math.isfinite(behind_seconds) else None
         if behind_seconds > self._most_seconds:
             far = "an unknown time" if math.isinf(behind_seconds) else f"{behind_seconds:.0f} s"
             raise ReplicaBehind(
                 f"The replica is {far} behind.", "The primary is asked until it catches up."
             )
+        return behind_seconds
 
     async def _look_when_in_doubt(self) -> None:
         while True:
@@ -106,7 +112,7 @@ class Replicas:
             async with self.pool.connection() as connection:
                 behind = await connection.fetchval(SECONDS_BEHIND, timeout=2)
                 try:
-                    self.check(behind or 0.0)
+                    self.check(connection, behind or 0.0)
                 except ReplicaBehind:
                     leave(connection)
                     raise

@@ -253,12 +253,13 @@ class ReadTransactions:
                 f"{_MOST_CLOCK_SKEW_SECONDS:.0f} s.",
                 "Set both by a time service.",
             )
+        behind_seconds = None
         if self._replicas is not None and who["behind"] is not None:
-            self._replicas.check(who["behind"])
+            behind_seconds = self._replicas.check(connection, who["behind"])
         if who["user_id"] != identity.user_id or who["role"] != identity.database_role:
             raise identity_refused()
-        if who["behind"] is not None:
-            current_reading().note(who["behind"])
+        if behind_seconds is not None:
+            current_reading().note(behind_seconds)
 
 
 def _overloaded() -> Busy:
