@@ -12,7 +12,7 @@ import structlog
 
 from zava_server.data.directory import Directory
 from zava_server.data.identity import find_user, list_users, unknown_user
-from zava_server.data.pool import DRIVER_ERRORS, SECONDS_BEHIND, Pool
+from zava_server.data.pool import DRIVER_ERRORS, Pool
 from zava_server.data.replicas import Replicas
 from zava_server.data.self_check import refuse_unsafe_role
 from zava_server.data.signing_keys import KeyFile
@@ -292,7 +292,7 @@ def _replicas(endpoint: Endpoint, settings: Settings) -> AbstractAsyncContextMan
 
     async def refuse_unfit(connection: asyncpg.Connection) -> None:
         await _refuse_unfit(connection)
-        replicas.check(connection, await connection.fetchval(SECONDS_BEHIND) or 0.0)
+        await replicas.check(connection)
 
     pool = Pool(
         endpoint,

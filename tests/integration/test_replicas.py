@@ -189,6 +189,26 @@ async def test_one_that_is_behind_says_so_and_beyond_the_bound_the_primary_answe
         assert await served.behind() is not None
 
 
+async def test_what_comes_after_a_quiet_time_does_not_make_it_as_old_as_that(
+    primary: PostgresServer, replica: PostgresServer, settings: Settings
+) -> None:
+    async with (
+        serving(settings, primary.place, replica) as served,
+        owner_at(primary) as writer,
+        owner_at(replica) as halted,
+    ):
+        await served.uses_replicas()
+        quiet = "SELECT clock_timestamp() > pg_last_xact_replay_timestamp() + interval '1 s'"
+        await until_it_is(lambda: halted.fetchval(quiet), True, seconds=5)
+        assert await served.behind() == 0
+        await halted.execute("SELECT pg_wal_replay_pause()")
+        await writer.execute("COMMENT ON TABLE retail.stores IS 'changed'")
+        await until_it_is(lambda: halted.fetchval(f"SELECT ({BEHIND_SECONDS}) > 1"), True)
+        seconds = await served.behind()
+        assert seconds is not None
+        assert 0 < seconds < 1
+
+
 async def test_a_killed_replica_costs_no_answer_and_is_used_again_when_it_is_back(
     primary: PostgresServer, replica: PostgresServer, settings: Settings
 ) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import math
 import time
 from contextlib import suppress
 from dataclasses import dataclass
@@ -79,7 +78,6 @@ class MeasuredConnection(BoundedConnection):
         self.measurements = Measurements()
         self.ending: str | None = None
         self.opened = time.monotonic()
-        self._current_as_of = -math.inf
         self._cancelling: set[asyncio.Task[None]] = set()
         self._stmt_cache: Any
         # asyncpg's own switch, turned on by `keep_statements`.
@@ -109,16 +107,6 @@ class MeasuredConnection(BoundedConnection):
     def reason(self) -> str:
         """Why it ended: `lost` where the other side ended it."""
         return self.ending or ("too_much" if self.received.too_much else "lost")
-
-    def seconds_behind(self, told: float) -> float:
-        """How far the replica at the other end is behind, which has just told so much.
-
-        It can only tell the age of the last commit it has replayed, as soon as anything has arrived
-        since. What it knew when it was asked before, it still knows.
-        """
-        now = time.monotonic()
-        self._current_as_of = max(self._current_as_of, now - told)
-        return now - self._current_as_of
 
     def end_as(self, reason: str) -> None:
         """Ends it at once, and says why."""

@@ -39,7 +39,7 @@ _HISTORY_SECONDS = 60
 _WAITS_KEPT = 1000
 _ERRORS_KEPT = 10
 _SECONDS_BETWEEN_LAGS = 1.0
-SECONDS_BEHIND = "SELECT identity.seconds_behind()"
+_SECONDS_BEHIND = "SELECT identity.seconds_behind()"
 """NULL on a primary, Infinity where a standby cannot know."""
 # A backend that listens neither to a cancel nor to this is not waited for.
 _CLEANING_SECONDS = 5.0
@@ -354,7 +354,7 @@ class Pool:
             return
         self._lag_until = time.monotonic() + _SECONDS_BETWEEN_LAGS
         try:
-            seconds = await connection.fetchval(SECONDS_BEHIND, timeout=_CLEANING_SECONDS)
+            seconds = await connection.fetchval(_SECONDS_BEHIND, timeout=_CLEANING_SECONDS)
         except (*DRIVER_ERRORS, OSError):
             seconds = None
         known = seconds if seconds is not None and math.isfinite(seconds) else None

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import math
+import time
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, cast
 
 import structlog
 
-from zava_server.data.pool import DRIVER_ERRORS, SECONDS_BEHIND
+from zava_server.data.pool import DRIVER_ERRORS
 from zava_server.infrastructure.errors import Busy, DatabaseUnavailable, ZavaError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from datetime import datetime
 
     import asyncpg
     from asyncpg.pool import PoolConnectionProxy
@@ -24,6 +26,9 @@ if TYPE_CHECKING:
 _log = structlog.get_logger(__name__)
 
 _SECONDS_BETWEEN_LOOKS = 1.0
+_SECONDS_FOR_STATE = 2.0
+_SERVERS_REMEMBERED = 32
+_STATE = "SELECT identity.seconds_behind() AS behind, identity.server_started() AS server"
 
 
 class ReplicaBehind(DatabaseUnavailable):
@@ -43,6 +48,7 @@ class Replicas:
         self._trouble: str | None = "They have not been looked at yet."
         self._in_doubt = asyncio.Event()
         self._in_doubt.set()
+        self._current_as_of: dict[datetime, float] = {}
         self.behind_seconds: float | None = None
         """Of the one that answered last; None where nobody knows."""
 
@@ -80,12 +86,26 @@ class Replicas:
         self._trouble = error.message
         self._in_doubt.set()
 
-    def check(self, connection: asyncpg.Connection | PoolConnectionProxy, told: float) -> float:
-        """How far the replica is behind, which has just told so much.
+    async def check(self, connection: asyncpg.Connection | PoolConnectionProxy) -> None:
+        """Raises ReplicaBehind where the replica is too far behind."""
+        row = await connection.fetchrow(_STATE, timeout=_SECONDS_FOR_STATE)
+        if row is not None and row["behind"] is not None:
+            self.seconds_behind(row["server"], row["behind"])
+
+    def seconds_behind(self, server: datetime, told: float) -> float:
+        """How far the replica is behind that was started then and has just told so much.
+
+        It can only tell the age of the last commit it has replayed, as soon as anything has arrived
+        since, be it half a record. What was known of it before is still known.
 
         Raises ReplicaBehind where that is too far.
         """
-        behind_seconds = cast("MeasuredConnection", connection).seconds_behind(told)
+        now = time.monotonic()
+        current_as_of = max(self._current_as_of.pop(server, -math.inf), now - told)
+        self._current_as_of[server] = current_as_of
+        if len(self._current_as_of) > _SERVERS_REMEMBERED:
+            del self._current_as_of[next(iter(self._current_as_of))]
+        behind_seconds = now - current_as_of
         self.behind_seconds = behind_seconds if math.isfinite(behind_seconds) else None
         if behind_seconds > self._most_seconds:
             far = "an unknown time" if math.isinf(behind_seconds) else f"{behind_seconds:.0f} s"
@@ -110,9 +130,8 @@ class Replicas:
     async def _look(self) -> None:
         try:
             async with self.pool.connection() as connection:
-                behind = await connection.fetchval(SECONDS_BEHIND, timeout=2)
                 try:
-                    self.check(connection, behind or 0.0)
+                    await self.check(connection)
                 except ReplicaBehind:
                     leave(connection)
                     raise

@@ -65,7 +65,7 @@ SELECT set_config('zava.identity', $1, true),
     set_config('application_name', $4, true),
     {timeout}set_config('role', $5, true),
     retail.current_user_id() AS user_id, current_user AS role,
-    extract(epoch FROM now())::float8 AS now, {behind} AS behind
+    extract(epoch FROM now())::float8 AS now, {behind}
 """
 # Its timer runs since BEGIN, by what holds for the login, and starts anew only where none runs.
 _TRANSACTION_TIMEOUT = """set_config('transaction_timeout', '0', true),
@@ -73,7 +73,8 @@ _TRANSACTION_TIMEOUT = """set_config('transaction_timeout', '0', true),
     """
 _TRANSACTION_TIMEOUT_SINCE = 17
 # The right to ask this is looked at before the role is the caller's.
-_BEHIND, _NOT_ASKED = "identity.seconds_behind()", "NULL::float8"
+_BEHIND = "identity.seconds_behind() AS behind, identity.server_started() AS server"
+_NOT_ASKED = "NULL::float8 AS behind"
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,7 +256,7 @@ class ReadTransactions:
             )
         behind_seconds = None
         if self._replicas is not None and who["behind"] is not None:
-            behind_seconds = self._replicas.check(connection, who["behind"])
+            behind_seconds = self._replicas.seconds_behind(who["server"], who["behind"])
         if who["user_id"] != identity.user_id or who["role"] != identity.database_role:
             raise identity_refused()
         if behind_seconds is not None:

@@ -102,7 +102,7 @@ WHERE p.prosecdef AND p.name NOT IN (
     'retail.is_head_office()', 'retail.may_see_costs()', 'identity.find_users(wanted text)',
     'identity.find_token(wanted uuid)', 'identity.is_server()',
     'identity.check_statements(kept integer)', 'identity.seconds_behind()',
-    'zava.statement_statistics(sorted_by text, most integer)'
+    'identity.server_started()', 'zava.statement_statistics(sorted_by text, most integer)'
 )
 UNION ALL
 SELECT format('%s may run %s, which is written in %s', p.grantee, p.name, l.lanname),
