@@ -116,6 +116,8 @@ class ZavaApp(App[None]):
                 asyncio.get_running_loop().add_signal_handler(number, self.exit)
         self.run_worker(self._session(), group="session", exit_on_error=False)
         self.run_worker(self.overview.furnish(), group="furnish", exit_on_error=False)
+        self._name_unknown_keys("app", type(self).BINDINGS)
+        self._name_unknown_keys(HOME, self.overview.BINDINGS)
 
     async def on_unmount(self) -> None:
         """The session's worker has been cancelled: let it end the server."""
@@ -242,8 +244,26 @@ class ZavaApp(App[None]):
         self._opened[name] = screen
         self.add_mode(name, lambda: screen)
         await self.switch_mode(name)
+        self._name_unknown_keys(name, screen.BINDINGS)
         if self._linked is not None:
             screen.link_changed(*self._linked)
+
+    def _name_unknown_keys(self, place: str, bindings: Iterable[BindingType]) -> None:
+        """Says which of the keys chosen for this screen, or for the app, are of nothing there."""
+        known = {binding.id for binding in bindings if isinstance(binding, Binding) and binding.id}
+        chosen = {name for name in self._choices.keys if name.partition(".")[0] == place}
+        for name in sorted(chosen - known):
+            # Nobody waits for it who has made no mistake.
+            from difflib import get_close_matches
+
+            (near,) = get_close_matches(name, sorted(known), n=1, cutoff=0)
+            self.notify(
+                f"[keys] in your configuration names {name}, which is nothing. "
+                f"Did you mean {near}?",
+                severity="warning",
+                timeout=15,
+                markup=False,
+            )
 
     async def _made(self, name: str) -> ModeScreen:
         module = f"zava_tui.screens.{name}"

@@ -81,6 +81,23 @@ async def test_keys_are_what_was_chosen() -> None:
         assert app.focused is editor
 
 
+@pytest.mark.parametrize(
+    ("name", "meant"), [("overview.edtior", "overview.editor"), ("app.qiut", "app.quit")]
+)
+async def test_a_key_of_nothing_is_named_with_what_was_meant(name: str, meant: str) -> None:
+    app, _, _ = scripted_app(choices=Configuration(keys={name: "e"}))
+    async with app.run_test(size=LARGE, notifications=True) as pilot:
+        await until_shown(pilot, f"Did you mean {meant}?")
+
+
+async def test_a_key_of_nothing_on_another_screen_is_named_when_that_is_opened() -> None:
+    app, _, _ = scripted_app(choices=Configuration(keys={"browse.srot": "f9"}))
+    async with app.run_test(size=LARGE, notifications=True) as pilot:
+        await until_live(pilot)
+        await pilot.press("2")
+        await until_shown(pilot, "browse.srot")
+
+
 async def test_a_chosen_key_runs_the_statement_from_within_the_editor() -> None:
     app, backend, _ = scripted_app(choices=Configuration(keys={"overview.run_query": "f9"}))
     async with app.run_test(size=LARGE) as pilot:
