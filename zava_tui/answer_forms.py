@@ -14,6 +14,7 @@ from zava_tui.answers import (
     Plan,
     PlanStep,
     PoolHealth,
+    ReplicasHealth,
     ResultTable,
     RowLink,
     SearchHits,
@@ -35,13 +36,14 @@ def identity(answer: Content) -> Identity:
     )
 
 
-def result_table(answer: Content) -> ResultTable:
+def result_table(answer: Content, behind_seconds: float | None) -> ResultTable:
     """From `execute_sales_query`."""
     return ResultTable(
         columns=tuple(Column(c["name"], c["type"]) for c in answer["columns"]),
         rows=answer["rows"],
         truncated=answer["truncated"],
         elapsed_ms=answer["elapsed_ms"],
+        behind_seconds=behind_seconds,
     )
 
 
@@ -158,6 +160,17 @@ def pool_health(answer: Content) -> PoolHealth:
         dimensions=embedder["dimensions"],
         embedded=embedder["embedded"],
         products=embedder["products"],
+        replicas=_replicas(answer["replicas"]) if answer.get("replicas") else None,
+    )
+
+
+def _replicas(answer: Content) -> ReplicasHealth:
+    return ReplicasHealth(
+        status=answer["status"],
+        reason=answer["reason"],
+        behind_seconds=answer["behind_seconds"],
+        in_use=answer["in_use"],
+        max_size=answer["max_size"],
     )
 
 

@@ -35,12 +35,16 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class ResultTable:
-    """The answer to a statement; `truncated` when there were more rows than were sent."""
+    """The answer to a statement; `truncated` when there were more rows than were sent.
+
+    `behind_seconds` is how old the answer may be; None where the primary gave it.
+    """
 
     columns: tuple[Column, ...]
     rows: list[list[Any]]
     truncated: bool
     elapsed_ms: float
+    behind_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +139,17 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
+class ReplicasHealth:
+    """How the replicas do that answer reads, and how far the one asked last was behind."""
+
+    status: str
+    reason: str | None
+    behind_seconds: float | None
+    in_use: int
+    max_size: int
+
+
+@dataclass(frozen=True, slots=True)
 class PoolHealth:
     """The server's database connections now and over the last minute, one sample a second.
 
@@ -162,6 +177,7 @@ class PoolHealth:
     dimensions: int
     embedded: int
     products: int
+    replicas: ReplicasHealth | None = None
 
 
 @dataclass(frozen=True, slots=True)

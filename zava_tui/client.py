@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     import mcp
+    from mcp_types import CallToolResult
 
     from zava_tui.answers import (
         Filter,
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 REQUEST_SECONDS = 45.0
 """Above the server's own limit for a statement, so that its answer comes first."""
 PAGE_ROWS = 100
+_BEHIND = "zava/behind_seconds"
 FIRST_START_SECONDS = 600.0
 """The first call may wait for the making of the database."""
 
@@ -125,7 +127,9 @@ class McpClient:
         """Run one statement."""
         self.sent.note(sql)
         arguments = {"postgresql_query": sql, "max_rows": max_rows, "text": False}
-        return forms.result_table(await self._call("execute_sales_query", arguments))
+        answer = await self._answer("execute_sales_query", arguments)
+        behind_seconds = (answer.meta or {}).get(_BEHIND)
+        return forms.result_table(answer.structured_content or {}, behind_seconds)
 
     async def explain(self, sql: str, *, analyze: bool = False) -> Plan:
         """How a SELECT runs; it does run to `analyze` it."""
@@ -213,6 +217,16 @@ class McpClient:
         on_progress: Any = None,
     ) -> dict[str, Any]:
         """The structured content of a tool's answer."""
+        answer = await self._answer(tool, arguments, seconds, on_progress)
+        return answer.structured_content or {}
+
+    async def _answer(
+        self,
+        tool: str,
+        arguments: dict[str, Any],
+        seconds: float = REQUEST_SECONDS,
+        on_progress: Any = None,
+    ) -> CallToolResult:
         import anyio
         from mcp import MCPError
 
@@ -228,12 +242,10 @@ class McpClient:
         except (anyio.ClosedResourceError, anyio.BrokenResourceError) as error:
             self.disconnected.set()
             raise _disconnected() from error
-        content: dict[str, Any] = result.structured_content or {}
         if result.is_error:
-            raise _tool_error(
-                content, next((c.text for c in result.content if c.type == "text"), "")
-            )
-        return content
+            said = next((c.text for c in result.content if c.type == "text"), "")
+            raise _tool_error(result.structured_content or {}, said)
+        return result
 
 
 def _disconnected() -> ToolError:

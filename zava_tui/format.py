@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from itertools import pairwise
@@ -69,6 +70,13 @@ def age(seconds: float) -> str:
         if whole >= size:
             return f"{whole // size} {unit}"
     return f"{whole} s"
+
+
+def staleness(behind_seconds: float | None) -> str:
+    """What to add where an answer may be so old: ` · 3 s old`, nothing below a second."""
+    if behind_seconds is None or behind_seconds < 1:
+        return ""
+    return f" · {age(math.ceil(behind_seconds))} old"
 
 
 def time_left(seconds: float) -> str:

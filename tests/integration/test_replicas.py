@@ -7,7 +7,7 @@ import signal
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any
+from typing import Any, cast
 
 import asyncpg
 import pytest
@@ -25,6 +25,7 @@ from zava_server.doctor.database import look_at_replicas
 from zava_server.infrastructure.settings import Settings
 from zava_server.protocol.staleness import BEHIND
 from zava_server.startup import Database
+from zava_tui.client import McpClient
 
 COUNT = "SELECT count(*) AS n FROM retail.orders"
 BEHIND_SECONDS = "SELECT identity.seconds_behind()"
@@ -73,6 +74,8 @@ class Served:
 
     def __init__(self, client: Client[Any]) -> None:
         self._client = client
+        self.app = McpClient(cast("Any", client.session))
+        """As the app asks it."""
 
     async def call(self, tool: str, **arguments: Any) -> Any:
         return await self._client.call_tool(tool, arguments, raise_on_error=False)
@@ -144,6 +147,17 @@ async def test_queries_and_pages_come_from_a_replica_and_say_how_old_they_may_be
         assert BEHIND in page.meta
         plan = await served.call("explain_query", postgresql_query=COUNT)
         assert BEHIND in plan.meta
+
+
+async def test_the_app_learns_how_old_an_answer_may_be_and_how_the_replicas_do(
+    primary: PostgresServer, replica: PostgresServer, settings: Settings
+) -> None:
+    async with serving(settings, primary.place, replica) as served:
+        await served.uses_replicas()
+        assert (await served.app.query(COUNT)).behind_seconds is not None
+        replicas = (await served.app.pool_health()).replicas
+        assert replicas is not None
+        assert (replicas.status, replicas.reason) == ("ok", None)
 
 
 async def test_what_is_kept_in_the_cache_comes_from_the_primary(

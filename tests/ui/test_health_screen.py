@@ -26,7 +26,7 @@ from tests.ui.scripted import (
     until_shown,
 )
 from tests.ui.scripted_operations import AILING, HEALTH, POOL
-from zava_tui.answers import ServerHealth, ToolError
+from zava_tui.answers import ReplicasHealth, ServerHealth, ToolError
 from zava_tui.link_states import Live, Retrying, Starting
 from zava_tui.log_tail import KEPT, READ_AT_FIRST, LogLine, LogTail, at_least, parsed
 from zava_tui.panels.checks import health_lines, size
@@ -129,6 +129,20 @@ class TestConnections:
             )
             await at.pilot.press("r")
             await until_shown(at.pilot, "! 2 now, most 3", "◐ degraded", "Two wait.")
+
+    async def test_replicas_have_a_line_where_there_are_any(self, log: Path) -> None:
+        async with watching(log) as at:
+            await until_shown(at.pilot, "PostgreSQL 18.6")
+            assert "replicas" not in text_of(at.pilot)
+            replicas = ReplicasHealth("ok", None, 0.31, in_use=2, max_size=8)
+            at.link.scripted.pool = replace(POOL, replicas=replicas)
+            await at.pilot.press("r")
+            await until_shown(at.pilot, "replicas", "310 ms behind, 2 of 8 in use")
+            at.link.scripted.pool = replace(
+                POOL, replicas=replace(replicas, status="degraded", reason="They are 40 s behind.")
+            )
+            await at.pilot.press("r")
+            await until_shown(at.pilot, "◐ degraded", "They are 40 s behind.")
 
 
 class TestLog:

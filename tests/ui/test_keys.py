@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
 from tests.ui.scripted import (
+    BEST_SELLERS,
     overview_of,
     scripted_app,
     text_of,
@@ -198,8 +200,6 @@ async def test_truncation_is_said_plainly() -> None:
     app, backend, _ = scripted_app()
 
     async def many(_: str) -> ResultTable:
-        from tests.ui.scripted import BEST_SELLERS
-
         rows = [BEST_SELLERS.rows[0]] * 1000
         return ResultTable(BEST_SELLERS.columns, rows, truncated=True, elapsed_ms=12.8)
 
@@ -207,6 +207,20 @@ async def test_truncation_is_said_plainly() -> None:
     async with app.run_test(size=LARGE) as pilot:
         await until_live(pilot)
         assert "first 1,000 of more · 13 ms" in text_of(pilot)
+
+
+@pytest.mark.parametrize(
+    ("behind", "said"), [(None, "6 rows · 4.2 ms · ●"), (2.1, "6 rows · 4.2 ms · 3 s old")]
+)
+async def test_an_answer_that_may_be_old_says_so(behind: float | None, said: str) -> None:
+    app, backend, _ = scripted_app()
+
+    async def old(_: str) -> ResultTable:
+        return replace(BEST_SELLERS, behind_seconds=behind)
+
+    backend.scripted_link.scripted.on_query = old
+    async with app.run_test(size=LARGE) as pilot:
+        await until_shown(pilot, said)
 
 
 async def test_f1_helps_and_escape_closes_the_help() -> None:

@@ -36,6 +36,7 @@ WHY = {
     "identity key": "the database believes who the server says you are",
     "embedder": "all products can be found by meaning",
     "cache": "answers are kept, and changes are told",
+    "replicas": "they answer queries and are close behind",
     "disk": "there is room where the data directory lies",
 }
 """What it means that a check is well."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.content import Content
 
 from zava_tui import format as fmt
-from zava_tui.panels.pool import LABEL_WIDTH, PoolPanel, PoolText, status_line
+from zava_tui.panels.pool import LABEL_WIDTH, PoolPanel, PoolText, replica_lines, status_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -89,6 +89,7 @@ def connection_lines(health: PoolHealth, width: int) -> Iterator[Content]:
         health.status,
         health.reason or f"PostgreSQL {health.server_version}, {health.database}",
     )
+    yield from replica_lines(health)
 
 
 class ConnectionsPanel(PoolPanel):

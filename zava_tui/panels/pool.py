@@ -11,6 +11,8 @@ from zava_tui import format as fmt
 from zava_tui.panels.panel import Panel, styled
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from textual.app import ComposeResult
 
     from zava_tui.answers import PoolHealth
@@ -105,6 +107,7 @@ def pool_lines(health: PoolHealth, width: int) -> list[Content]:
             health.status,
             health.reason or f"PostgreSQL {health.server_version}, {health.database}",
         ),
+        *replica_lines(health),
         status_line(
             "search",
             "ok" if health.embedded >= health.products else "indexing",
@@ -112,6 +115,15 @@ def pool_lines(health: PoolHealth, width: int) -> list[Content]:
         ),
     ]
     return lines
+
+
+def replica_lines(health: PoolHealth) -> Iterator[Content]:
+    """How the replicas are, in a line, where there are any."""
+    if (replicas := health.replicas) is not None:
+        behind = replicas.behind_seconds
+        far = "" if behind is None else f"{fmt.milliseconds(behind * 1000)} behind, "
+        in_use = f"{replicas.in_use} of {replicas.max_size} in use"
+        yield status_line("replicas", replicas.status, replicas.reason or far + in_use)
 
 
 def _label(text: str) -> Content:

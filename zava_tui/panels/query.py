@@ -109,5 +109,7 @@ class QueryPanel(Panel):
         amount = f"first {rows} of more" if answer.truncated else f"{rows} rows"
         if len(answer.rows) == 1 and not answer.truncated:
             amount = "1 row"
-        self.remark(f"{amount} · {fmt.milliseconds(answer.elapsed_ms)}")
+        old = fmt.staleness(answer.behind_seconds)
+        took = fmt.milliseconds(answer.elapsed_ms)
+        self.remark(f"{amount} · {took}{old}", f"{amount}{old}")
         await self.query_one(ResultView).show(answer)

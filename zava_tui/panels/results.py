@@ -52,11 +52,11 @@ class Answer:
             amount, brief = few + amount, few + brief
         took = fmt.milliseconds(self.result.elapsed_ms)
         both = f"{took} database, {fmt.milliseconds(self.whole_ms)} in all"
-        way = ""
+        way = fmt.staleness(self.result.behind_seconds)
         if self.sorting is not None:
             column, descending = self.sorting
             name = fmt.visible(self.result.columns[column].name)
-            way = f" · sorted: {name} {'▼' if descending else '▲'}"
+            way += f" · sorted: {name} {'▼' if descending else '▲'}"
         return (
             f"{amount} · {both}{way}",
             f"{amount} · {took}{way}",
