@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-import socket
 import time
 from collections import Counter, deque
 from contextlib import asynccontextmanager
@@ -15,9 +14,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 import asyncpg
-from pgvector.asyncpg import register_vector
 
 from zava_server.data.measured_connection import MeasuredConnection
+from zava_server.data.new_connections import prepare
 from zava_server.infrastructure.errors import DatabaseUnavailable, NoConnection, ZavaError
 from zava_server.infrastructure.tracing import span
 
@@ -39,7 +38,7 @@ _HISTORY_SECONDS = 60
 _WAITS_KEPT = 1000
 _ERRORS_KEPT = 10
 _SECONDS_BETWEEN_LAGS = 1.0
-_SECONDS_BEHIND = "SELECT identity.seconds_behind()"
+SECONDS_BEHIND = "SELECT identity.seconds_behind()"
 """NULL on a primary, Infinity where a standby cannot know."""
 # A backend that listens neither to a cancel nor to this is not waited for.
 _CLEANING_SECONDS = 5.0
@@ -47,22 +46,6 @@ _CLEANING_SECONDS = 5.0
 LONGEST_SHARED_SECONDS = 60.0
 # How often silent hosts are looked at, and a better one while a standby stands in for a primary.
 _SECONDS_BETWEEN_SEARCHES = 5.0
-# A host that has vanished without a word is noticed after 11 s, even if nothing is being sent.
-_SOCKET_OPTIONS = (("TCP_KEEPIDLE", 5), ("TCP_KEEPINTVL", 2), ("TCP_KEEPCNT", 3))
-_MOST_UNACKNOWLEDGED_MS = 11_000
-
-# Every type a statement can return: built-in ones, pgvector's, rows of our tables, arrays of each.
-_RESULT_TYPES = """
-SELECT string_agg('NULL::' || format_type(t.oid, NULL), ', ')
-FROM pg_type AS t
-JOIN pg_namespace AS n ON n.oid = t.typnamespace
-LEFT JOIN pg_type AS element ON element.oid = t.typelem
-WHERE n.nspname = 'retail'
-    OR n.nspname IN ('pg_catalog', 'public')
-        AND (t.typtype IN ('r', 'm') OR element.typtype IN ('b', 'r', 'm', 'p'))
-"""
-
-
 # Whatever a call left behind ends here, in one round trip: a transaction in any state, settings,
 # locks, cursors, listens. zava_app has no right to temporary tables. A call that touched prepared
 # statements costs the connection.
@@ -312,7 +295,7 @@ class Pool:
         return connection
 
     async def _prepare(self, connection: asyncpg.Connection) -> None:
-        await _prepare(connection)
+        await prepare(connection)
         if self._check is not None:
             await self._check(connection)
 
@@ -354,31 +337,11 @@ class Pool:
             return
         self._lag_until = time.monotonic() + _SECONDS_BETWEEN_LAGS
         try:
-            seconds = await connection.fetchval(_SECONDS_BEHIND, timeout=_CLEANING_SECONDS)
+            seconds = await connection.fetchval(SECONDS_BEHIND, timeout=_CLEANING_SECONDS)
         except (*DRIVER_ERRORS, OSError):
             seconds = None
         known = seconds if seconds is not None and math.isfinite(seconds) else None
         self._lag = StandbyLag(datetime.now(UTC), known)
-
-
-async def _prepare(connection: asyncpg.Connection) -> None:
-    _notice_vanished_hosts(cast("MeasuredConnection", connection).socket)
-    await register_vector(connection)
-    # Types are looked up now, as zava_app: asyncpg calls set_config while it does,
-    # which the callers' roles may not.
-    types = await connection.fetchval(_RESULT_TYPES)
-    await connection.fetch(f"SELECT {types}")
-    await cast("MeasuredConnection", connection).keep_statements()
-
-
-def _notice_vanished_hosts(connected: socket.socket) -> None:
-    if connected.family not in (socket.AF_INET, socket.AF_INET6):
-        return
-    connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    for name, value in (*_SOCKET_OPTIONS, ("TCP_USER_TIMEOUT", _MOST_UNACKNOWLEDGED_MS)):
-        # Some systems lack some of them.
-        if (option := getattr(socket, name, None)) is not None:
-            connected.setsockopt(socket.IPPROTO_TCP, option, value)
 
 
 def is_lost(connection: asyncpg.Connection | PoolConnectionProxy) -> bool:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from zava_server.data.identity import list_users
 from zava_server.data.migrations import applied_migrations, find_migrations, mismatch, sql_directory
-from zava_server.data.pool import DRIVER_ERRORS
+from zava_server.data.pool import DRIVER_ERRORS, SECONDS_BEHIND
 from zava_server.data.self_check import refuse_unsafe_role
 from zava_server.data.sessions import session
 from zava_server.data.signing_keys import KeyFile
@@ -122,7 +122,7 @@ async def look_at_replicas(database: Database, *, most_seconds: float) -> Findin
     try:
         async with session(database.replicas) as connection:
             await refuse_unsafe_role(connection)
-            behind = await connection.fetchval("SELECT identity.seconds_behind()")
+            behind = await connection.fetchval(SECONDS_BEHIND)
     except (ZavaError, *DRIVER_ERRORS, OSError) as error:
         reason = error.message if isinstance(error, ZavaError) else str(error)
         return warning(
