@@ -329,8 +329,9 @@ async def test_the_course_of_stores_elsewhere_has_their_days(
         performance = StorePerformanceService(Performance(transactions_on(owner)), clock_at(now))
         figures = (await performance.performance(me, None, period)).current
         assert trend.points[-1].start == trend.span.until + timedelta(days=1)
-        assert sum(p.revenue or 0 for p in trend.points) == pytest.approx(figures.revenue)
-        assert sum(p.orders or 0 for p in trend.points) == figures.orders
+        # On some days of the small demo nobody buys anything.
+        assert sum(p.revenue or 0 for p in trend.points) == pytest.approx(figures.revenue or 0)
+        assert sum(p.orders or 0 for p in trend.points) == (figures.orders or 0)
         assert [p.partial for p in trend.points[-2:]] == [True, True]
 
 
@@ -338,7 +339,9 @@ async def test_only_what_sold_is_ranked_and_only_what_rose_has_grown(
     owner: asyncpg.Connection, raw: Raw, staff: Staff
 ) -> None:
     me = staff["seattle"]
-    now = max(line["order_date"] for line in raw.lines) + timedelta(seconds=1)
+    # The day after one on which something was sold there.
+    ours = [line for line in raw.lines if line["store_id"] == me.store_ids[0]]
+    now = max(line["order_date"] for line in ours) + timedelta(days=1)
     service = TopProductsService(Performance(transactions_on(owner)), lambda: now)
 
     async def top(ranking: str) -> Sequence[ProductSales]:
