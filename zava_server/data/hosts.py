@@ -90,8 +90,8 @@ class Hosts:
         """A connection to the first host that is what is wanted, or else to one that will do.
 
         `prepare` is run on it within the host's time. A host that was silent is tried last, and not
-        at all while another will do. Raises what `prepare` raises, the
-        driver's errors, OSError or TimeoutError.
+        at all while another will do. Raises what `prepare` raises, the driver's errors, OSError or
+        TimeoutError.
         """
         errors: list[Exception] = []
         makeshift: asyncpg.Connection | None = None

@@ -46,6 +46,7 @@ _CLEANING_SECONDS = 5.0
 LONGEST_SHARED_SECONDS = 60.0
 # How often silent hosts are looked at, and a better one while a standby stands in for a primary.
 _SECONDS_BETWEEN_SEARCHES = 5.0
+
 # Whatever a call left behind ends here, in one round trip: a transaction in any state, settings,
 # locks, cursors, listens. zava_app has no right to temporary tables. A call that touched prepared
 # statements costs the connection.

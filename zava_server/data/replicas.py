@@ -88,24 +88,26 @@ class Replicas:
 
     async def check(self, connection: asyncpg.Connection | PoolConnectionProxy) -> None:
         """Raises ReplicaBehind where the replica is too far behind."""
+        asked = time.monotonic()
         row = await connection.fetchrow(_STATE, timeout=_SECONDS_FOR_STATE)
         if row is not None and row["behind"] is not None:
-            self.seconds_behind(row["server"], row["behind"])
+            self.seconds_behind(row["server"], row["behind"], asked=asked)
 
-    def seconds_behind(self, server: datetime, told: float) -> float:
-        """How far the replica is behind that was started then and has just told so much.
+    def seconds_behind(self, server: datetime, told: float, *, asked: float) -> float:
+        """How far the replica is behind that was started then and has told so much when asked.
 
-        It can only tell the age of the last commit it has replayed, as soon as anything has arrived
+        `asked` is of the monotonic clock, before the question: an answer may come late. The replica
+        can only tell the age of the last commit it has replayed, as soon as anything has arrived
         since, be it half a record. What was known of it before is still known.
 
         Raises ReplicaBehind where that is too far.
         """
-        now = time.monotonic()
-        current_as_of = max(self._current_as_of.pop(server, -math.inf), now - told)
+        current_as_of = max(self._current_as_of.pop(server, -math.inf), asked - told)
         self._current_as_of[server] = current_as_of
         if len(self._current_as_of) > _SERVERS_REMEMBERED:
             del self._current_as_of[next(iter(self._current_as_of))]
-        behind_seconds = now - current_as_of
+        # It may have been asked twice at once.
+        behind_seconds = max(0.0, asked - current_as_of)
         self.behind_seconds = behind_seconds if math.isfinite(behind_seconds) else None
         if behind_seconds > self._most_seconds:
             far = "an unknown time" if math.isinf(behind_seconds) else f"{behind_seconds:.0f} s"

@@ -243,6 +243,7 @@ class ReadTransactions:
             timeout = _TRANSACTION_TIMEOUT
             arguments.append(f"{transaction_ms}ms")
         behind = _BEHIND if self._is_of_replicas(pool) else _NOT_ASKED
+        asked = time.monotonic()
         who = await connection.fetchrow(
             _ASSUME_IDENTITY.format(timeout=timeout, behind=behind), *arguments
         )
@@ -256,7 +257,9 @@ class ReadTransactions:
             )
         behind_seconds = None
         if self._replicas is not None and who["behind"] is not None:
-            behind_seconds = self._replicas.seconds_behind(who["server"], who["behind"])
+            behind_seconds = self._replicas.seconds_behind(
+                who["server"], who["behind"], asked=asked
+            )
         if who["user_id"] != identity.user_id or who["role"] != identity.database_role:
             raise identity_refused()
         if behind_seconds is not None:
